@@ -1,0 +1,138 @@
+"""Call and CallOptions: one request as a value."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from celery_rpc.address import Address
+from celery_rpc.config import UNSET, Unset, check_seconds
+from celery_rpc.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOptions:
+    """How one call is made, beside its arguments. The names are Celery's where Celery has one."""
+
+    #: Seconds until the call ends; None means never. The message expires with it.
+    timeout: float | Unset | None = UNSET
+    countdown: float | None = None
+    eta: datetime | str | None = None
+    expires: float | datetime | str | None = None
+    #: 0 to 9; on RabbitMQ higher goes first, and the queue needs x-max-priority.
+    priority: int | None = None
+    headers: Mapping[str, Any] | None = None
+    task_id: str | None = None
+    link: Any = None
+    link_error: Any = None
+    ignore_result: bool = False
+    shadow: str | None = None
+    time_limit: float | None = None
+    soft_time_limit: float | None = None
+    #: False: a call that was certainly not sent fails at once.
+    retry: bool = True
+    compression: str | None = None
+    delivery_mode: int | str | None = None
+    #: What shows in events and in the worker's log in place of the arguments.
+    argsrepr: str | None = None
+    kwargsrepr: str | None = None
+    # What canvases pass on.
+    root_id: str | None = None
+    parent_id: str | None = None
+    group_id: str | None = None
+    group_index: int | None = None
+    chord: Any = None
+    chain: Any = None
+    retries: int = 0
+    replaced_task_nesting: int = 0
+    stamped_headers: Sequence[str] | None = None
+    stamps: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    reply_to: str | None = None
+
+    def merged(self, **changes: Any) -> "CallOptions":
+        """Give these options with some replaced, each checked.
+
+        Raises:
+            ConfigurationError: there is no such option, or its value cannot be used.
+        """
+        if not changes:
+            return self
+        stamped = changes.get("stamped_headers") or ()
+        stamps = {name: changes.pop(name) for name in stamped if name in changes}
+        for name in changes.keys() & IGNORED:
+            del changes[name]
+        for name in changes:
+            if name not in KNOWN:
+                raise ConfigurationError(_unknown(name))
+        if stamps:
+            changes["stamps"] = {**self.stamps, **stamps}
+        if changes.pop("serializer", None) not in (None, "json"):
+            raise ConfigurationError("serializer: only 'json' is spoken here; pickle runs code")
+        checked = replace(self, **changes)
+        checked.check()
+        return checked
+
+    def check(self) -> None:
+        """Refuse what no broker could honour."""
+        if self.timeout is not UNSET:
+            check_seconds("timeout", self.timeout, none_is="no deadline")
+        for name in ("countdown", "time_limit", "soft_time_limit"):
+            value = getattr(self, name)
+            if value is not None and (
+                isinstance(value, bool) or not isinstance(value, int | float)
+            ):
+                raise ConfigurationError(f"{name} must be a number of seconds, not {value!r}")
+        if self.priority is not None and self.priority not in range(256):
+            raise ConfigurationError(f"priority must be between 0 and 255, not {self.priority!r}")
+        if self.task_id is not None and not (isinstance(self.task_id, str) and self.task_id):
+            raise ConfigurationError(f"task_id must be a string, not {self.task_id!r}")
+        if not (self.expires is None or isinstance(self.expires, int | float | str | datetime)):
+            raise ConfigurationError(f"expires must be seconds or a datetime, not {self.expires!r}")
+
+    @property
+    def starts_after(self) -> float:
+        """Give the seconds by which countdown or eta puts the call off."""
+        if self.countdown:
+            return max(0.0, self.countdown)
+        if self.eta is None:
+            return 0.0
+        eta = datetime.fromisoformat(self.eta) if isinstance(self.eta, str) else self.eta
+        now = datetime.now(eta.tzinfo)
+        return max(0.0, (eta - now) / timedelta(seconds=1))
+
+
+#: What Celery's apply_async takes and means nothing here: there is one connection, and one app.
+IGNORED = frozenset(
+    {"producer", "publisher", "connection", "router", "route_name", "retry_policy", "add_to_parent",
+     "task_type", "result_cls", "exchange_type", "mandatory", "immediate", "timestamp"}
+)  # fmt: skip
+
+#: What would send the call elsewhere.
+ELSEWHERE = frozenset({"queue", "exchange", "routing_key"})
+
+KNOWN = frozenset(each.name for each in fields(CallOptions)) | {"serializer"}
+
+DEFAULTS = CallOptions()
+
+
+def _unknown(name: str) -> str:
+    if name in ELSEWHERE:
+        return f"{name}= is not taken: the queue is the path; use client.task(name, queue=...)"
+    near = difflib.get_close_matches(name, KNOWN, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"there is no option {name!r}{hint} (a task's own keywords go in kwargs)"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: which task, where, with what."""
+
+    id: str
+    task: str
+    address: Address
+    args: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    options: CallOptions = DEFAULTS
+    #: Seconds until the call ends, from when it is sent; None: there is no hurry.
+    expires_in: float | None = None

@@ -1,0 +1,80 @@
+"""ClientOptions: what a client can be told, and the sentinel for what it was not told."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final
+
+from celery_rpc.errors import ConfigurationError
+from celery_rpc.url import BrokerUrl
+
+
+class Unset(Enum):
+    """The type of UNSET: "use the client's default", because None must mean "none"."""
+
+    UNSET = "UNSET"
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Final = Unset.UNSET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientOptions:
+    """What one client works with. Times are seconds, sizes are bytes."""
+
+    broker: BrokerUrl
+    backend: str = "rpc://"
+    #: A blocking call ends after so long; None means that it may wait for ever.
+    timeout: float | None = 30.0
+    #: The broker must be reached within this time, or the call is Unavailable.
+    connect_timeout: float = 2.0
+    #: An unknown name is looked for during this time, where the broker cannot count the workers.
+    discovery_window: float = 1.0
+    #: A catalog older than this is asked for anew, in the background.
+    catalog_ttl: float = 60.0
+    #: The reply queue outlives a cut link for so long.
+    reply_ttl: float = 300.0
+    #: A silent AMQP link is taken for dead after twice this time.
+    heartbeat: float = 10.0
+    #: Calls without a reply; one more is Overloaded.
+    max_in_flight: int = 10_000
+    #: A larger message is PayloadTooLarge.
+    max_payload: int = 16 * 1024 * 1024
+    #: Exception classes that may be raised as themselves, beside the builtin ones.
+    errors: Sequence[type[Exception]] = ()
+    #: What kombu's transport takes: broker_transport_options in Celery's settings.
+    transport_options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    #: What the TLS layer takes: broker_use_ssl in Celery's settings.
+    use_ssl: Any = None
+
+    def __post_init__(self) -> None:
+        for name in ("connect_timeout", "discovery_window", "catalog_ttl", "reply_ttl"):
+            check_seconds(name, getattr(self, name))
+        check_seconds("timeout", self.timeout, none_is="no deadline")
+        if self.backend != "rpc://" and not self.backend.startswith(("redis", "valkey")):
+            raise ConfigurationError(
+                f"backend {str(BrokerUrl(self.backend))!r} cannot be listened to: "
+                "use 'rpc://' (the default) or the redis:// URL of the workers' result_backend"
+            )
+        for cls in self.errors:
+            if not (isinstance(cls, type) and issubclass(cls, Exception)):
+                raise ConfigurationError(f"errors= takes subclasses of Exception, not {cls!r}")
+
+
+def check_seconds(name: str, value: Any, *, none_is: str | None = None) -> None:
+    """Refuse what is no positive number of seconds.
+
+    Raises:
+        ConfigurationError: names the option and what it would take.
+    """
+    if value is None and none_is:
+        return
+    good = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if value is None or not good or not value > 0:
+        meaning = f" (None: {none_is})" if none_is else ""
+        raise ConfigurationError(
+            f"{name} must be a positive number of seconds{meaning}, not {value!r}"
+        )

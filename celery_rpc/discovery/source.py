@@ -1,0 +1,260 @@
+"""Fleet: the live catalog, asked for when needed, in the background, and kept for a while."""
+
+import logging
+from collections.abc import Callable, Mapping
+from queue import Empty, SimpleQueue
+from threading import Condition, Thread
+from time import monotonic, time
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from celery_rpc.config import ClientOptions
+from celery_rpc.deadline import Deadline
+from celery_rpc.discovery.introspect import TASK_ITEMS, ReportBook
+from celery_rpc.discovery.merge import merge
+from celery_rpc.errors import DiscoveryError
+from celery_rpc.model import Catalog, WorkerReport
+from celery_rpc.transport.base import Command
+
+log = logging.getLogger("celery_rpc.discovery")
+
+T = TypeVar("T")
+
+QUESTIONS = {
+    "active_queues": Command("active_queues"),
+    "registered": Command("registered", {"taskinfoitems": list(TASK_ITEMS)}),
+}
+
+#: Where the broker cannot count the workers, their answers are taken for complete after a silence
+#: of so many times the slowest answer, at least and at most so many seconds.
+QUIET = (5.0, 0.1, 0.5)
+
+#: A worker that was silent in so many sweeps one after the other is gone.
+GONE_AFTER = 2
+
+#: Seconds in which a name that was not found is not looked for again.
+PATIENCE = 1.0
+
+Answer = Callable[[str, Any], object]
+Broadcast = Callable[[Mapping[str, Command], Answer, Deadline], int | None]
+
+
+class Sweep:
+    """One round of questions to all workers."""
+
+    def __init__(self) -> None:
+        self.tickets = {uuid4().hex: question for question in QUESTIONS}
+        self.book = ReportBook()
+        self.expected: int | None = None
+        #: True when all answers that can be expected are there, or the window is over.
+        self.settled = False
+        #: True when the window is over, or all workers have been counted.
+        self.closed = False
+        self.nobody = False
+        self.error: Exception | None = None
+        self.inbox: SimpleQueue[tuple[str, Any]] = SimpleQueue()
+        self.slowest = 0.0
+
+    @property
+    def commands(self) -> dict[str, Command]:
+        return {ticket: QUESTIONS[question] for ticket, question in self.tickets.items()}
+
+    def take(self, wait: float) -> bool:
+        """Read what has come, waiting so long for the first; False when nothing came."""
+        try:
+            self._note(*self.inbox.get(timeout=wait))
+        except Empty:
+            return False
+        while not self.inbox.empty():
+            self._note(*self.inbox.get())
+        return True
+
+    def _note(self, ticket: str, body: Any) -> None:
+        if body is None:
+            self.nobody = True
+        else:
+            self.book.note(self.tickets[ticket], body)
+
+    @property
+    def answered(self) -> bool:
+        """True when every worker that was counted has answered every question."""
+        return self.expected is not None and len(self.book.complete()) >= self.expected
+
+    @property
+    def even(self) -> bool:
+        """True when whoever answered one question has answered all."""
+        reports = self.book.reports
+        return bool(reports) and all(each.complete for each in reports.values())
+
+
+class Fleet:
+    """The catalog of the live workers. Any thread may ask; one sweep runs at a time."""
+
+    def __init__(
+        self,
+        broadcast: Broadcast,
+        unexpect: Callable[[Mapping[str, Command]], object],
+        options: ClientOptions,
+        first: Catalog | None = None,
+    ) -> None:
+        self.options = options
+        self._broadcast = broadcast
+        self._unexpect = unexpect
+        self._changed = Condition()
+        self._catalog = first or Catalog()
+        self._reports: dict[str, WorkerReport] = {}
+        self._silent: dict[str, int] = {}
+        self._sweep: Sweep | None = None
+        self._swept_at: float | None = None
+        self._closed_at = float("-inf")
+
+    # ----- asking
+
+    def peek(self) -> Catalog:
+        """Give what is known now, without asking anybody."""
+        return self._catalog
+
+    def catalog(self, *, fresh: bool = False) -> Catalog:
+        """Give the catalog; the first time, or when asked to, after a sweep.
+
+        Raises:
+            DiscoveryError: the workers could not be asked.
+        """
+        if not fresh and self._swept_at is not None:
+            self._refresh_when_old()
+            return self._catalog
+        sweep = self._ask(new=fresh)
+        self._wait(lambda: sweep.settled)
+        self._check(sweep)
+        return self._catalog
+
+    def find(self, seek: Callable[[Catalog], T | None]) -> T | None:
+        """Look for something in the catalog, and wait for workers to name it.
+
+        Gives it as soon as one worker has; None when the window has ended without it.
+
+        Raises:
+            DiscoveryError: the workers could not be asked.
+        """
+        found = seek(self._catalog)
+        if found is not None:
+            self._refresh_when_old()
+            return found
+        if monotonic() - self._closed_at < PATIENCE:
+            return None
+        sweep = self._ask()
+        self._wait(lambda: sweep.closed or seek(self._catalog) is not None)
+        found = seek(self._catalog)
+        if found is None:
+            self._check(sweep)
+        return found
+
+    def expire(self) -> None:
+        """Ask anew at the next look-up of a name that is not known."""
+        self._closed_at = float("-inf")
+
+    def _refresh_when_old(self) -> None:
+        if self._swept_at is not None and monotonic() - self._swept_at > self.options.catalog_ttl:
+            self._ask()
+
+    def _wait(self, reached: Callable[[], bool]) -> None:
+        limit = self.options.discovery_window + self.options.connect_timeout + 1.0
+        with self._changed:
+            self._changed.wait_for(reached, timeout=limit)
+
+    def _check(self, sweep: Sweep) -> None:
+        if sweep.error is not None:
+            raise sweep.error
+        if not sweep.settled:
+            raise DiscoveryError("the workers could not be asked in time")
+
+    # ----- sweeping
+
+    def _ask(self, *, new: bool = False) -> Sweep:
+        with self._changed:
+            running = self._sweep
+            if running is not None and not running.closed and not new:
+                return running
+            sweep = self._sweep = Sweep()
+        Thread(target=self._run, args=(sweep,), name="celery-rpc-discovery", daemon=True).start()
+        return sweep
+
+    def _run(self, sweep: Sweep) -> None:
+        try:
+            self._collect(sweep)
+            self._finish(sweep)
+        except Exception as error:  # whoever waits for the sweep is told
+            sweep.error = error
+        finally:
+            self._unexpect(sweep.commands)
+            with self._changed:
+                sweep.settled = sweep.closed = True
+                self._changed.notify_all()
+
+    def _collect(self, sweep: Sweep) -> None:
+        budget = Deadline.after(self.options.connect_timeout + self.options.discovery_window)
+        sweep.expected = self._broadcast(sweep.commands, self._answer_to(sweep), budget)
+        asked_at = monotonic()
+        window = Deadline.after(self.options.discovery_window)
+        while not (window.passed or sweep.nobody or sweep.answered):
+            now = monotonic()
+            silence = quiet(sweep) if sweep.expected is None and sweep.even else None
+            wait = window.capped(60.0 if silence is None or sweep.settled else silence)
+            if sweep.take(wait):
+                sweep.slowest = monotonic() - asked_at
+                self._publish(sweep)
+            elif silence is not None and monotonic() - now >= silence * 0.9:
+                self._settle(sweep)
+
+    def _answer_to(self, sweep: Sweep) -> Answer:
+        inbox = sweep.inbox
+        return lambda ticket, body: inbox.put((ticket, body))
+
+    def _publish(self, sweep: Sweep) -> None:
+        """Show what is known so far: names resolve before the sweep has ended."""
+        with self._changed:
+            reports = {**self._reports, **sweep.book.reports}
+            self._catalog = merge(
+                reports.values(), diagnostics=sweep.book.diagnostics, taken_at=time()
+            )
+            self._changed.notify_all()
+
+    def _settle(self, sweep: Sweep) -> None:
+        if not sweep.settled:
+            with self._changed:
+                sweep.settled = True
+                self._swept_at = monotonic()
+                self._changed.notify_all()
+
+    def _finish(self, sweep: Sweep) -> None:
+        """Take the sweep's result for the truth, but for workers that were silent only once."""
+        seen = {each.node: each for each in sweep.book.complete()}
+        with self._changed:
+            self._silent = {
+                node: self._silent.get(node, 0) + 1 for node in self._reports if node not in seen
+            }
+            missing = frozenset(n for n, times in self._silent.items() if times < GONE_AFTER)
+            kept = {node: self._reports[node] for node in missing}
+            self._reports = {**kept, **seen}
+            self._silent = {node: self._silent[node] for node in missing}
+            unheard = None if sweep.expected is None else max(0, sweep.expected - len(seen))
+            doubts = list(sweep.book.diagnostics)
+            if unheard:
+                doubts.append(f"{unheard} of {sweep.expected} mailboxes did not answer")
+            uneven = [n for n, each in sweep.book.reports.items() if not each.complete]
+            doubts += [f"{node} answered only one of two questions" for node in uneven]
+            self._catalog = merge(
+                self._reports.values(),
+                complete=(False if missing or uneven else None) if unheard is None
+                else not (unheard or missing),
+                missing=missing,
+                diagnostics=doubts,
+                taken_at=time(),
+            )  # fmt: skip
+            self._swept_at = self._closed_at = monotonic()
+
+
+def quiet(sweep: Sweep) -> float:
+    """Give the silence after which no more answers are expected."""
+    times, shortest, longest = QUIET
+    return min(longest, max(shortest, times * sweep.slowest))

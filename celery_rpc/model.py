@@ -1,0 +1,105 @@
+"""Catalog: all that is known of the fleet, as one immutable value."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from celery_rpc.address import Address
+
+#: Tasks that Celery registers in every worker; they serve canvases, not callers.
+BUILTIN_PREFIX = "celery."
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """What is known of one task."""
+
+    name: str
+    #: Where its workers send results: rpc, redis, another backend's name, or disabled.
+    #: None: they did not say.
+    backend: str | None = None
+    ignore_result: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class QueueReport:
+    """One queue, as one worker reports it."""
+
+    name: str
+    exchange: str
+    exchange_type: str
+    routing_key: str
+    arguments: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerReport:
+    """What one worker said of itself; None is what it has not said (yet)."""
+
+    node: str
+    queues: Sequence[QueueReport] | None = None
+    tasks: Mapping[str, TaskSpec] | None = None
+
+    @property
+    def complete(self) -> bool:
+        return self.queues is not None and self.tasks is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A set of tasks behind one queue."""
+
+    queue: str
+    address: Address
+    #: Nodes that consume from the queue.
+    workers: frozenset[str]
+    tasks: Mapping[str, TaskSpec]
+    #: Tasks that only some of the workers have: task -> those that do.
+    partial: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    arguments: Mapping[str, Any] | None = None
+
+    @property
+    def public(self) -> Mapping[str, TaskSpec]:
+        """The tasks without Celery's own."""
+        return {n: t for n, t in self.tasks.items() if not n.startswith(BUILTIN_PREFIX)}
+
+    def __repr__(self) -> str:
+        return f"<Service {self.queue}: {len(self.public)} tasks, {len(self.workers)} workers>"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The services that were seen, and what is not known about them."""
+
+    services: Mapping[str, Service] = field(default_factory=dict[str, Service])
+    workers: frozenset[str] = frozenset()
+    #: True when every worker is known to have answered; None where the broker cannot count them.
+    complete: bool | None = None
+    #: Workers that were there before and did not answer this time.
+    missing: frozenset[str] = frozenset()
+    #: Why something a worker said was not used, and other doubts, as sentences.
+    diagnostics: Sequence[str] = ()
+    #: Seconds since the epoch.
+    taken_at: float = 0.0
+
+    def __getitem__(self, queue: str) -> Service:
+        return self.services[queue]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.services)
+
+    def __len__(self) -> int:
+        return len(self.services)
+
+    def find(self, queue: str, task: str) -> TaskSpec | None:
+        """Give a task of a queue, or None."""
+        service = self.services.get(queue)
+        return service.tasks.get(task) if service else None
+
+    def __repr__(self) -> str:
+        tasks = sum(len(service.public) for service in self.services.values())
+        doubt = {True: "", None: "", False: ", incomplete"}[self.complete]
+        return (
+            f"<Catalog: {len(self.services)} services, {tasks} tasks, "
+            f"{len(self.workers)} workers{doubt}>"
+        )

@@ -1,0 +1,146 @@
+"""Pending: what is known so far of one call that was sent, and who waits for it."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+
+from celery_rpc.deadline import NEVER, Deadline
+
+#: States after which no other comes (celery.states.READY_STATES).
+FINAL = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
+
+#: Updates that are kept for a reader who is slow; older ones are dropped.
+KEPT_UPDATES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A state that is not final, as the worker reported it: STARTED, RETRY, or the task's own."""
+
+    state: str
+    meta: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a call ended: a value, or an error to raise."""
+
+    state: str
+    value: Any = None
+    error: Exception | None = None
+    traceback: str | None = None
+    #: Ids of the tasks that this one started, as Celery's result tuples.
+    children: Any = None
+    #: The reply as it came, for whoever passes it on.
+    meta: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+Callback = Callable[[], object]
+
+
+class Pending:
+    """The meeting point of one call's reply and of whoever waits for it, in any thread.
+
+    Waiters are called back once, from the thread that resolves; a callback must neither block nor
+    raise.
+    """
+
+    __slots__ = ("__weakref__", "_callbacks", "_lock", "_watchers", "deadline", "id", "last",
+                 "outcome", "task", "updates")  # fmt: skip
+
+    def __init__(self, id: str, task: str = "", deadline: Deadline = NEVER) -> None:  # noqa: A002
+        self.id = id
+        self.task = task
+        self.deadline = deadline
+        self.outcome: Outcome | None = None
+        #: The last update; ``updates`` has those that nobody has read yet.
+        self.last: Update | None = None
+        self.updates: deque[Update] = deque(maxlen=KEPT_UPDATES)
+        self._callbacks: list[Callback] = []
+        self._watchers: list[Callback] = []
+        self._lock = Lock()
+
+    @property
+    def done(self) -> bool:
+        return self.outcome is not None
+
+    @property
+    def state(self) -> str:
+        """The last state that was heard; PENDING before any."""
+        if self.outcome is not None:
+            return self.outcome.state
+        return self.last.state if self.last else "PENDING"
+
+    def resolve(self, outcome: Outcome) -> bool:
+        """End the call. The first outcome wins; False says that this was not the first."""
+        with self._lock:
+            if self.outcome is not None:
+                return False
+            self.outcome = outcome
+            callbacks = [*self._callbacks, *self._watchers]
+            self._callbacks.clear()
+            self._watchers.clear()
+        for callback in callbacks:
+            callback()
+        return True
+
+    def fail(self, error: Exception, state: str = "FAILURE") -> bool:
+        """End the call with a local error."""
+        return self.resolve(Outcome(state, error=error))
+
+    def update(self, update: Update) -> None:
+        """Note a state that is not final."""
+        with self._lock:
+            if self.outcome is not None:
+                return
+            self.last = update
+            self.updates.append(update)
+            watchers = self._watchers[:]
+        for watcher in watchers:
+            watcher()
+
+    def on_done(self, callback: Callback) -> None:
+        """Call back when the call has ended; at once when it has."""
+        with self._lock:
+            if self.outcome is None:
+                self._callbacks.append(callback)
+                return
+        callback()
+
+    def watch(self, watcher: Callback) -> None:
+        """Call back at every update and at the end."""
+        with self._lock:
+            if self.outcome is None:
+                self._watchers.append(watcher)
+                return
+        watcher()
+
+    def abandon(self, error: Exception) -> None:
+        """End the call in a child process, where whoever held the lock or waited is gone."""
+        self._lock = Lock()
+        self._callbacks.clear()
+        self._watchers.clear()
+        self.fail(error)
+
+    def forget(self, callback: Callback) -> None:
+        """Take back a callback or a watcher."""
+        with self._lock:
+            for callbacks in (self._callbacks, self._watchers):
+                if callback in callbacks:
+                    callbacks.remove(callback)
+
+    def wait(self, deadline: Deadline) -> Outcome | None:
+        """Wait for the end; None when the deadline came first."""
+        if self.outcome is not None:
+            return self.outcome
+        gate = Lock()
+        gate.acquire()
+        self.on_done(gate.release)
+        try:
+            gate.acquire(timeout=deadline.wait())
+        finally:
+            if self.outcome is None:
+                self.forget(gate.release)
+        return self.outcome

@@ -1,0 +1,276 @@
+"""Namespace and TaskProxy: the tree that makes remote tasks look like local functions."""
+
+import difflib
+import keyword
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from celery_rpc.address import Address
+from celery_rpc.call import CallOptions
+from celery_rpc.errors import AmbiguousTask, ArgumentsError, NoSuchTask
+from celery_rpc.model import Service, TaskSpec
+from celery_rpc.reply import Reply
+
+
+class Caller(Protocol):
+    """What a proxy needs of its client."""
+
+    def call(
+        self, task: TaskSpec, address: Address, args: Sequence[Any], kwargs: Mapping[str, Any],
+        options: CallOptions,
+    ) -> Any: ...  # fmt: skip
+    async def call_async(
+        self, task: TaskSpec, address: Address, args: Sequence[Any], kwargs: Mapping[str, Any],
+        options: CallOptions,
+    ) -> Any: ...  # fmt: skip
+    def send(
+        self, task: TaskSpec, address: Address, args: Sequence[Any], kwargs: Mapping[str, Any],
+        options: CallOptions,
+    ) -> Reply[Any]: ...  # fmt: skip
+    def send_many(
+        self, task: TaskSpec, address: Address, arguments: Iterable[Any], options: CallOptions
+    ) -> list[Reply[Any]]: ...
+    def signature(
+        self, task: TaskSpec, address: Address, args: Sequence[Any], kwargs: Mapping[str, Any],
+        options: CallOptions, immutable: bool,
+    ) -> Any: ...  # fmt: skip
+    def service(self, queue: str) -> Service: ...
+
+
+class TaskProxy:
+    """A remote task: call it, send it, await it, or make a signature of it."""
+
+    def __init__(
+        self, spec: TaskSpec, address: Address, caller: Caller, options: CallOptions
+    ) -> None:
+        self._spec = spec
+        self._address = address
+        self._caller = caller
+        self._options = options
+        self.__name__ = spec.name.rpartition(".")[2]
+        self.__qualname__ = spec.name
+        self.__doc__ = f"Remote task {spec.name} on queue {address.queue}."
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the task and wait for its value, like a local function."""
+        return self._caller.call(self._spec, self._address, args, kwargs, self._options)
+
+    async def aio(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the task and await its value."""
+        return await self._caller.call_async(self._spec, self._address, args, kwargs, self._options)
+
+    def delay(self, *args: Any, **kwargs: Any) -> Reply[Any]:
+        """Send the call; the Reply has the value later."""
+        return self._caller.send(self._spec, self._address, args, kwargs, self._options)
+
+    def apply_async(
+        self,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[Any]:
+        """Send the call with options (those of Celery's own apply_async)."""
+        if args is not None and (isinstance(args, str) or not isinstance(args, Sequence)):
+            raise ArgumentsError(
+                f"{self.name}: args must be a list or tuple, not {type(args).__name__}"
+            )
+        return self._caller.send(
+            self._spec, self._address, args or (), kwargs or {}, self._options.merged(**options)
+        )
+
+    def batch(self, arguments: Iterable[Any]) -> list[Reply[Any]]:
+        """Send many calls by one pipelined publish.
+
+        Args:
+            arguments: one item a call: a tuple of positional arguments, or a dict of keywords.
+        """
+        return self._caller.send_many(self._spec, self._address, arguments, self._options)
+
+    def options(self, **options: Any) -> "TaskProxy":
+        """Give this task with options for its calls: timeout, priority, headers, countdown, ..."""
+        return TaskProxy(self._spec, self._address, self._caller, self._options.merged(**options))
+
+    def s(self, *args: Any, **kwargs: Any) -> Any:
+        """Give a signature, to be part of a canvas; a parent's result is put before the args."""
+        return self._caller.signature(self._spec, self._address, args, kwargs, self._options, False)
+
+    def si(self, *args: Any, **kwargs: Any) -> Any:
+        """Give an immutable signature: a parent's result is not passed on to it."""
+        return self._caller.signature(self._spec, self._address, args, kwargs, self._options, True)
+
+    def signature(
+        self,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        immutable: bool = False,
+        **options: Any,
+    ) -> Any:
+        """Give a signature with options."""
+        merged = self._options.merged(**options)
+        return self._caller.signature(
+            self._spec, self._address, args or (), kwargs or {}, merged, immutable
+        )
+
+    subtask = signature
+
+    @property
+    def name(self) -> str:
+        """The task's full name."""
+        return self._spec.name
+
+    @property
+    def queue(self) -> str:
+        """The queue that it is called by."""
+        return self._address.queue
+
+    @property
+    def spec(self) -> TaskSpec:
+        """All that is known of the task."""
+        return self._spec
+
+    @property
+    def address(self) -> Address:
+        return self._address
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute.startswith("__"):
+            raise AttributeError(attribute)
+        return Namespace(self._caller, self._address.queue, self._spec.name + ".")[
+            unescaped(attribute, RESERVED)
+        ]
+
+    def __dir__(self) -> Iterable[str]:
+        below = names_below(self._caller.service(self.queue), self.name + ".")
+        return [*object.__dir__(self), *below]
+
+    def __repr__(self) -> str:
+        return f"<TaskProxy {self.name} on {self.queue}>"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, TaskProxy):
+            return NotImplemented
+        return (self.name, self.queue) == (other.name, other.queue)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.queue))
+
+
+RESERVED = frozenset(name for name in vars(TaskProxy) if not name.startswith("_"))
+
+
+class Namespace:
+    """A service, or a part of it: its attributes are tasks and further namespaces."""
+
+    def __init__(
+        self, caller: Caller, queue: str, prefix: str = "", options: CallOptions | None = None
+    ) -> None:
+        self._caller = caller
+        self._queue = queue
+        self._prefix = prefix
+        self._call_options = options or CallOptions()
+
+    def __getitem__(self, name: str) -> Any:
+        """Give the task or namespace of that name; any text is a name here, dots included."""
+        if not isinstance(name, str):
+            raise TypeError(f"a task's name is text, not {type(name).__name__}")
+        service = self._caller.service(self._queue)
+        full = self._prefix + name
+        spec = find_task(service, full)
+        if spec is not None:
+            return TaskProxy(spec, service.address, self._caller, self._call_options)
+        if any(each.startswith(full + ".") for each in paths(service)):
+            return Namespace(self._caller, self._queue, full + ".", self._call_options)
+        raise no_such_task(service, full)
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute.startswith("_"):
+            raise AttributeError(
+                f"{attribute}: names that start with _ are reached by item, as in "
+                f"client[{self._queue!r}][{attribute!r}]"
+            )
+        try:
+            return self[attribute]
+        except NoSuchTask:
+            escaped = unescaped(attribute, frozenset())
+            if escaped == attribute:
+                raise
+            return self[escaped]
+
+    def __dir__(self) -> Iterable[str]:
+        below = names_below(self._caller.service(self._queue), self._prefix)
+        return [*object.__dir__(self), *below]
+
+    def __iter__(self) -> Iterator[str]:
+        """Give the full names of the tasks below."""
+        service = self._caller.service(self._queue)
+        own = f"{self._queue}.{self._prefix}"
+        return iter([n for n in service.public if n.startswith((self._prefix, own))])
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
+
+    def __repr__(self) -> str:
+        path = ".".join(part for part in (self._queue, self._prefix.rstrip(".")) if part)
+        return f"<Namespace {path}>"
+
+
+def paths(service: Service) -> Iterator[str]:
+    """Give every path of a service's tasks: the name, and the name without a leading queue."""
+    own = f"{service.queue}."
+    for name in service.public:
+        yield name
+        if name.startswith(own):
+            yield name[len(own) :]
+
+
+def names_below(service: Service, prefix: str) -> list[str]:
+    """Give the attributes that a namespace offers; the others are reached by item."""
+    names: set[str] = set()
+    for path in paths(service):
+        name = path.removeprefix(prefix).partition(".")[0]
+        if path.startswith(prefix) and name.isidentifier() and not name.startswith("_"):
+            names.add(f"{name}_" if keyword.iskeyword(name) else name)
+    return sorted(names)
+
+
+def find_task(service: Service, path: str) -> TaskSpec | None:
+    """Give the task that a path names.
+
+    Raises:
+        AmbiguousTask: there are two.
+    """
+    exact = service.tasks.get(path)
+    short = service.tasks.get(f"{service.queue}.{path}")
+    if exact is not None and short is not None:
+        raise AmbiguousTask(
+            f"client.{service.queue}.{path} could be {exact.name!r} or {short.name!r}: say which "
+            f"by client.task(name, queue={service.queue!r})",
+            candidates=(exact.name, short.name),
+            name=path,
+        )
+    return exact or short
+
+
+def no_such_task(service: Service, path: str) -> NoSuchTask:
+    """Give the error for a name that a service does not have, with those that are near."""
+    near = difflib.get_close_matches(path, list(dict.fromkeys(paths(service))), n=3)
+    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    return NoSuchTask(
+        f"service {service.queue!r} has no task {path!r}{hint} "
+        f"({len(service.public)} tasks on {len(service.workers)} workers)",
+        service=service.queue,
+        task=path,
+        near=near,
+        name=path,
+    )
+
+
+def unescaped(attribute: str, reserved: frozenset[str]) -> str:
+    """Give the name that an attribute with a trailing underscore stands for.
+
+    ``class_`` is the task ``class``, and ``delay_`` below a task is the task ``delay``.
+    """
+    name = attribute.removesuffix("_")
+    if name != attribute and (keyword.iskeyword(name) or name in reserved or not reserved):
+        return name
+    return attribute

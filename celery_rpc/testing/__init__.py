@@ -1,0 +1,1 @@
+"""Testing: real brokers and real tasks for the tests of those who use celery-rpc."""

@@ -1,0 +1,559 @@
+"""AmqpLink: RabbitMQ through py-amqp, on one connection that many threads write and one reads.
+
+py-amqp's own waiting belongs to the thread that waits, so a publisher that waited for its confirm
+would eat other threads' replies. Here one thread reads everything and hands out what came; only it
+runs methods that have an answer.
+"""
+
+import logging
+import os
+import select
+import socket
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from struct import Struct
+from threading import Event, Lock, RLock
+from time import monotonic
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import amqp
+from amqp.basic_message import Message
+from amqp.method_framing import frame_writer
+from amqp.spec import Basic
+from kombu import Connection
+from kombu.utils.json import dumps
+
+from celery_rpc.address import Address
+from celery_rpc.config import ClientOptions
+from celery_rpc.deadline import Deadline
+from celery_rpc.errors import (
+    NoSuchService,
+    OutcomeUnknown,
+    Overloaded,
+    PayloadTooLarge,
+    PermissionRefused,
+    RpcError,
+    Unavailable,
+)
+from celery_rpc.transport.base import Command, Frame, Link, LinkDown, Receipt
+from celery_rpc.transport.message import Envelope
+from celery_rpc.transport.redis import control_message
+from celery_rpc.url import masked
+
+log = logging.getLogger("celery_rpc.amqp")
+
+T = TypeVar("T")
+
+PIDBOX = "celery.pidbox"
+
+#: A message larger than this travels alone, on a channel of its own, so that if the broker refuses
+#: it (max_message_size) and closes the channel, no other call is hurt. Bytes.
+FREIGHT = 256 * 1024
+
+#: Seconds that one write may take; the link is taken for dead after that.
+WRITE_TIMEOUT = 10.0
+
+_FRAME = Struct(">BHI")
+_FRAME_END = 1
+#: Classes of methods on which py-amqp may read on by itself: connection and channel.
+_TALKATIVE = (b"\x00\x0a", b"\x00\x14")
+
+_BROKEN = (OSError, amqp.exceptions.ConnectionError, amqp.exceptions.AMQPError, AttributeError)
+
+
+class Confirms:
+    """What one channel was given to publish, until the broker has confirmed it."""
+
+    def __init__(self, refuse: Callable[[str, Exception], object]) -> None:
+        self.refuse = refuse
+        self.open: dict[int, tuple[Receipt, str]] = {}
+        self.tag = 0
+        #: Held from taking a tag until the message is written: tags count messages in their order.
+        self.lock = Lock()
+
+    def start(self, channel: Any) -> None:
+        """Put a new channel in confirm mode."""
+        self.tag = 0
+        channel.confirm_select()
+        for name, error in (("basic_ack", None), ("basic_nack", Overloaded)):
+            channel.events[name].add(partial(self._settle, error))
+
+    def expect(self, receipt: Receipt, task_id: str) -> None:
+        """Count one message; call it with the lock held, right before the write."""
+        self.tag += 1
+        self.open[self.tag] = (receipt, task_id)
+
+    def _settle(self, error: type[Exception] | None, tag: int, multiple: bool) -> None:
+        tags = [each for each in self.open if each <= tag] if multiple else [tag]
+        for each in tags:
+            receipt, task_id = self.open.pop(each, (None, ""))
+            if receipt is None:
+                continue
+            refusal = (
+                None if error is None else error("the broker refused the message (queue full)")
+            )
+            if refusal is not None:
+                self.refuse(task_id, refusal)
+            receipt.settle(task_id, refusal)
+
+    def fail(self, error: Exception) -> None:
+        """Refuse all that is open: the broker closed the channel."""
+        for receipt, task_id in self._take():
+            self.refuse(task_id, error)
+            receipt.settle(task_id, error)
+
+    def lose(self) -> None:
+        """Say of all that is open that nobody knows."""
+        for receipt, _ in self._take():
+            receipt.lose()
+
+    def _take(self) -> list[tuple[Receipt, str]]:
+        taken = list(self.open.values())
+        self.open.clear()
+        return taken
+
+
+class AmqpLink(Link):
+    """RabbitMQ, or another broker that speaks AMQP 0-9-1 with confirms."""
+
+    def __init__(self, options: ClientOptions, refuse: Callable[[str, Exception], object]) -> None:
+        self.options = options
+        self.reply_queue = f"celery-rpc.reply.{uuid4().hex}"
+        #: Why the broker blocks publishers (connection.blocked), or None.
+        self.blocked: str | None = None
+        self._refuse = refuse
+        self._unblocked = Event()
+        self._unblocked.set()
+        self._connection: Any = None
+        self._frames: list[Frame] = []
+        self._jobs: list[Callable[[], None]] = []
+        self._wake_out, self._wake_in = os.pipe()
+        os.set_blocking(self._wake_in, False)
+        self._poll: Any = None
+        self._buffer = b""
+        self._cancelled = False
+        self._known_exchange = False
+        self._lost_at: float | None = None
+        self._tls_lock = RLock()
+        self._express = Confirms(refuse)
+        self._freight = Confirms(refuse)
+        self._freight_lock = Lock()
+        self._channels: dict[str, Any] = {}
+        self._closed = False
+
+    # ----- reading: the reader's thread alone
+
+    def connect(self, timeout: float) -> bool:
+        self._drop()
+        try:
+            self._connection = self._establish(timeout)
+            kept = self._set_up()
+        except _BROKEN as error:
+            self._drop()
+            raise translated(error, str(self.options.broker)) from error
+        self._lost_at = None
+        return kept
+
+    def _establish(self, timeout: float) -> Any:
+        options = self.options
+        settings = {
+            **options.transport_options,
+            "on_blocked": self._on_blocked,
+            "on_unblocked": self._on_unblocked,
+            "client_properties": {"product": "celery-rpc", "connection_name": self.reply_queue},
+            "frame_writer": self._frame_writer,
+        }
+        settings.pop("confirm_publish", None)
+        make: Any = Connection
+        kombu_connection = make(
+            options.broker.text,
+            ssl=options.use_ssl,
+            connect_timeout=timeout,
+            heartbeat=options.heartbeat,
+            transport_options=settings,
+        )
+        return kombu_connection.transport.establish_connection()
+
+    def _frame_writer(self, connection: Any, transport: Any) -> Callable[..., None]:
+        write = frame_writer(connection, transport)
+        if not isinstance(transport.sock, ssl.SSLSocket):
+            return write  # type: ignore[no-any-return]
+
+        def locked(*args: Any) -> None:
+            # OpenSSL allows one thread at a time on a connection, reading and writing alike.
+            with self._tls_lock:
+                write(*args)
+
+        return locked
+
+    def _set_up(self) -> bool:
+        connection = self._connection
+        self._cancelled = self._known_exchange = False
+        self._buffer = b""
+        self._on_unblocked()
+        replies, express, freight, control = (connection.channel() for _ in range(4))
+        self._channels = {
+            "replies": replies, "express": express, "freight": freight, "control": control,
+        }  # fmt: skip
+        kept = self._declare_reply_queue()
+        self._express.start(express)
+        self._freight.start(freight)
+        for channel in (express, freight):
+            channel.events["basic_return"].add(self._on_return)
+        control.events["basic_return"].add(self._on_nobody)
+        replies = self._channels["replies"]
+        replies.basic_consume(
+            self.reply_queue, no_ack=True, callback=self._on_reply, on_cancel=self._on_cancel
+        )
+        sock = connection.transport.sock
+        sock.settimeout(WRITE_TIMEOUT)
+        self._poll = select.poll()
+        self._poll.register(sock, select.POLLIN)
+        self._poll.register(self._wake_out, select.POLLIN)
+        return kept
+
+    def _declare_reply_queue(self) -> bool:
+        """Declare the queue; False when one that had outlived its time was lost."""
+        ttl = self.options.reply_ttl
+        away = 0.0 if self._lost_at is None else monotonic() - self._lost_at
+        self._channels["replies"].queue_declare(
+            self.reply_queue,
+            durable=True,
+            exclusive=False,
+            auto_delete=False,
+            arguments={"x-expires": int(ttl * 1000)},
+        )
+        return away < ttl
+
+    def receive(self, timeout: float) -> Sequence[Frame]:
+        if self._connection is None:
+            raise LinkDown("not connected")
+        try:
+            self._run_jobs()
+            if not self._frames:
+                self._pump(min(timeout, self.options.heartbeat / 4))
+            self._connection.heartbeat_tick()
+        except _BROKEN as error:
+            raise self._down(error) from error
+        if self._cancelled:
+            raise self._down("the reply queue was deleted")
+        frames, self._frames = self._frames, []
+        return frames
+
+    def _down(self, reason: object) -> LinkDown:
+        self._lost_at = monotonic()
+        return LinkDown(f"{self.options.broker}: {masked(str(reason))}")
+
+    def _pump(self, timeout: float) -> None:
+        """Wait for bytes, and dispatch the frames that they complete."""
+        transport = self._connection.transport
+        pending = getattr(transport.sock, "pending", None)
+        if not (pending and pending()):
+            ready = self._poll.poll(timeout * 1000)
+            if any(fd == self._wake_out for fd, _ in ready):
+                os.read(self._wake_out, 4096)
+            if all(fd == self._wake_out for fd, _ in ready):
+                return
+        if pending:
+            with self._tls_lock:
+                data = transport.sock.recv(1 << 16)
+        else:
+            data = transport.sock.recv(1 << 16)
+        if not data:
+            raise ConnectionResetError("the broker closed the connection")
+        self._buffer += data
+        self._dispatch(transport)
+
+    def _dispatch(self, transport: Any) -> None:
+        data, start = self._buffer, 0
+        on_frame = self._connection.on_inbound_frame
+        while len(data) - start >= _FRAME.size:
+            kind, channel, size = _FRAME.unpack_from(data, start)
+            body = start + _FRAME.size
+            end = body + size + _FRAME_END
+            if len(data) < end:
+                break
+            payload = data[body : body + size]
+            start = end
+            if kind == 1 and payload[:2] in _TALKATIVE:
+                transport._read_buffer = data[start:]  # py-amqp may read on from here
+                self._handle(on_frame, (kind, channel, payload))
+                data, start = bytes(transport._read_buffer), 0
+                transport._read_buffer = b""
+            else:
+                on_frame((kind, channel, payload))
+        self._buffer = data[start:]
+
+    def _handle(self, on_frame: Callable[[Any], object], frame: tuple[int, int, bytes]) -> None:
+        try:
+            on_frame(frame)
+        except amqp.exceptions.ChannelError as error:
+            self._revive(frame[1], error)
+
+    def _revive(self, channel_id: int, error: Exception) -> None:
+        """Go on after the broker closed one channel (py-amqp has opened it again)."""
+        for name, confirms in (("express", self._express), ("freight", self._freight)):
+            channel = self._channels[name]
+            if channel.channel_id == channel_id:
+                confirms.fail(translated(error, str(self.options.broker)))
+                channel.events["basic_ack"].clear()
+                channel.events["basic_nack"].clear()
+                confirms.start(channel)
+                return
+        if self._channels["replies"].channel_id == channel_id:
+            self._cancelled = True
+
+    def _run_jobs(self) -> None:
+        while self._jobs:
+            transport = self._connection.transport
+            transport._read_buffer, self._buffer = self._buffer, b""
+            try:
+                self._jobs.pop(0)()
+            finally:
+                self._buffer = bytes(transport._read_buffer)
+                transport._read_buffer = b""
+
+    def _on_reply(self, message: Any) -> None:
+        properties = message.properties
+        headers = properties.get("application_headers") or {}
+        self._frames.append(
+            Frame(
+                message.body,
+                properties.get("content_type", ""),
+                properties.get("correlation_id"),
+                headers.get("ticket"),
+                headers.get("compression"),
+            )
+        )
+
+    def _on_cancel(self, consumer_tag: str) -> None:
+        self._cancelled = True
+
+    def _on_return(self, error: Any, exchange: str, queue: str, message: Any) -> None:
+        """The broker has no such queue (mandatory publishing)."""
+        task_id = message.properties.get("correlation_id")
+        refusal = NoSuchService(
+            f"there is no queue {queue!r} at {self.options.broker}; nothing was sent",
+            service=queue,
+        )
+        for confirms in (self._express, self._freight):
+            for receipt, each in list(confirms.open.values()):
+                if each == task_id:
+                    receipt.settle(task_id, refusal)
+        self._refuse(task_id, refusal)
+
+    def _on_nobody(self, error: Any, exchange: str, key: str, message: Any) -> None:
+        """No worker has a mailbox: answer in their place, so that nobody waits."""
+        ticket = message.properties["application_headers"].get("ticket")
+        self._frames.append(Frame("null", "application/json", ticket=ticket))
+
+    def _on_blocked(self, reason: str) -> None:
+        self.blocked = str(reason)
+        self._unblocked.clear()
+        log.warning("%s blocks publishers: %s", self.options.broker, reason)
+
+    def _on_unblocked(self) -> None:
+        self.blocked = None
+        self._unblocked.set()
+
+    def interrupt(self) -> None:
+        with suppress(OSError):
+            os.write(self._wake_in, b"!")
+
+    # ----- writing: any thread
+
+    def publish(self, envelopes: Sequence[Envelope], deadline: Deadline) -> Receipt:
+        if not self._unblocked.is_set() and not self._unblocked.wait(deadline.remaining()):
+            raise Overloaded(
+                f"{self.options.broker} blocks publishers until it has room: {self.blocked}; "
+                "nothing was sent"
+            )
+        if len(envelopes) == 1 and len(envelopes[0].body) > FREIGHT:
+            return self._publish_freight(envelopes[0], deadline)
+        light = [each for each in envelopes if len(each.body) <= FREIGHT]
+        receipt = Receipt([each.id for each in light])
+        if light:
+            self._write(self._express, "express", light, receipt, deadline)
+        for each in envelopes:
+            if len(each.body) > FREIGHT:
+                self._publish_freight(each, deadline)
+        return receipt
+
+    def _publish_freight(self, envelope: Envelope, deadline: Deadline) -> Receipt:
+        receipt = Receipt([envelope.id])
+        if not self._freight_lock.acquire(timeout=deadline.wait()):
+            raise Overloaded("other large messages were being sent until the deadline; not sent")
+        try:
+            self._write(self._freight, "freight", [envelope], receipt, deadline)
+            receipt.wait(deadline)
+        finally:
+            self._freight_lock.release()
+        return receipt
+
+    def _write(
+        self, confirms: Confirms, name: str, envelopes: Sequence[Envelope], receipt: Receipt,
+        deadline: Deadline,
+    ) -> None:  # fmt: skip
+        if not confirms.lock.acquire(timeout=deadline.wait()):
+            raise Overloaded("others were sending until the deadline; nothing was sent")
+        written = 0
+        try:
+            channel = self._channels.get(name)
+            if channel is None or self._connection is None:
+                raise Unavailable(f"no connection to {self.options.broker}")
+            for envelope in envelopes:
+                confirms.expect(receipt, envelope.id)
+                arguments = (0, "", envelope.address.queue, True, False)
+                channel.send_method(Basic.Publish, "Bssbb", arguments, to_message(envelope))
+                written += 1
+        except _BROKEN as error:
+            self._break()
+            text = f"{self.options.broker} broke off: {masked(str(error))}"
+            if written == 0:
+                raise Unavailable(f"{text}; nothing was sent") from error
+            raise OutcomeUnknown(text, task_id=envelopes[0].id) from error
+        finally:
+            confirms.lock.release()
+
+    def _break(self) -> None:
+        """Let the reader find the link dead: after half a frame it is of no use."""
+        connection = self._connection
+        sock = getattr(getattr(connection, "_transport", None), "sock", None)
+        if sock is not None:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def broadcast(self, commands: Mapping[str, Command], deadline: Deadline) -> int | None:
+        if not self._known_exchange:
+            self._known_exchange = self.run(self._has_mailboxes, deadline)
+        channel = self._channels.get("control")
+        for ticket, command in commands.items():
+            if not self._known_exchange or channel is None:
+                self._frames.append(Frame("null", "application/json", ticket=ticket))
+                continue
+            message = Message(
+                dumps(control_message(ticket, command, self.reply_queue)),
+                content_type="application/json",
+                content_encoding="utf-8",
+                delivery_mode=1,
+                application_headers={"clock": 0, "ticket": ticket},
+            )
+            try:
+                channel.send_method(Basic.Publish, "Bssbb", (0, PIDBOX, "", True, False), message)
+            except _BROKEN as error:
+                self._break()
+                raise Unavailable(f"{self.options.broker} broke off: {error}") from error
+        self.interrupt()
+        return None
+
+    def _has_mailboxes(self, channel: Any) -> bool:
+        try:
+            channel.exchange_declare(PIDBOX, "fanout", passive=True)
+        except amqp.exceptions.NotFound:
+            return False
+        return True
+
+    def depth(self, address: Address, deadline: Deadline) -> tuple[int, int | None] | None:
+        def ask(channel: Any) -> tuple[int, int | None] | None:
+            try:
+                _, messages, consumers = channel.queue_declare(address.queue, passive=True)
+            except amqp.exceptions.NotFound:
+                return None
+            return messages, consumers
+
+        return self.run(ask, deadline)
+
+    def run(self, ask: Callable[[Any], T], deadline: Deadline) -> T:
+        """Run a method that has an answer, on a channel of its own, in the reader's thread."""
+        answer: list[T] = []
+        problem: list[RpcError] = []
+        finished = Event()
+
+        def job() -> None:
+            try:
+                channel = self._connection.channel()
+                try:
+                    answer.append(ask(channel))
+                finally:
+                    channel.close()
+            except amqp.exceptions.ChannelError as error:
+                problem.append(translated(error, str(self.options.broker)))
+            except _BROKEN as error:
+                problem.append(translated(error, str(self.options.broker)))
+                raise
+            finally:
+                finished.set()
+
+        self._jobs.append(job)
+        self.interrupt()
+        if not finished.wait(deadline.remaining()):
+            raise Unavailable(f"{self.options.broker} did not answer in time")
+        if problem:
+            raise problem[0]
+        return answer[0]
+
+    # ----- the end
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        self._channels = {}
+        if connection is not None:
+            with suppress(*_BROKEN, TypeError):
+                connection.collect()
+        self._express.lose()
+        self._freight.lose()
+
+    def close(self, *, delete: bool) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        connection = self._connection
+        if delete and connection is not None:
+            with suppress(*_BROKEN, RpcError):
+                connection.transport.sock.settimeout(1.0)
+                self._channels["replies"].queue_delete(self.reply_queue)
+                connection.close()
+        self._drop()
+        os.close(self._wake_in)
+        os.close(self._wake_out)
+
+    def abandon(self) -> None:
+        sock = getattr(getattr(self._connection, "_transport", None), "sock", None)
+        self._connection = None
+        self._closed = True
+        if sock is not None:
+            sock.close()
+        os.close(self._wake_in)
+        os.close(self._wake_out)
+
+
+def to_message(envelope: Envelope) -> Any:
+    """Give the message as py-amqp writes it."""
+    properties = dict(envelope.properties)
+    if envelope.ttl is not None:
+        properties["expiration"] = str(envelope.ttl)
+    message: Any = Message
+    return message(
+        envelope.body,
+        content_type="application/json",
+        content_encoding="utf-8",
+        delivery_mode=2,
+        application_headers=envelope.headers,
+        **properties,
+    )
+
+
+def translated(error: BaseException, broker: str) -> RpcError:
+    """Give our error for one of py-amqp's, for what was not sent."""
+    text = masked(str(error))
+    code = getattr(error, "reply_code", None)
+    if code == 403 or isinstance(error, amqp.exceptions.AccessRefused):
+        return PermissionRefused(f"{broker} refused: {text}")
+    if code == 530 or isinstance(error, amqp.exceptions.NotAllowed):
+        return PermissionRefused(f"{broker} refused (is there such a vhost?): {text}")
+    if code == 406 and "larger than" in text:
+        return PayloadTooLarge(f"{broker} refused the message: {text}", size=0, limit=0)
+    return Unavailable(f"no connection to {broker}: {text}")

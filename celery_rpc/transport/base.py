@@ -1,0 +1,196 @@
+"""The seams: CallTransport, through which every call goes, and Link, one broker behind it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Event, Lock
+from typing import Any
+
+from celery_rpc.address import Address
+from celery_rpc.call import Call
+from celery_rpc.deadline import Deadline
+from celery_rpc.pending import Pending
+from celery_rpc.reply import Cancellation
+from celery_rpc.transport.message import Envelope
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One message from the reply queue, unread."""
+
+    body: bytes | str
+    content_type: str
+    correlation_id: str | None = None
+    #: Set on answers to a broadcast.
+    ticket: str | None = None
+    compression: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A remote control command to workers (celery/worker/control.py)."""
+
+    method: str
+    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    destination: Sequence[str] | None = None
+
+
+class Receipt:
+    """The broker's word on a batch of messages: each is confirmed, refused, or unknown."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        self.refused: dict[str, Exception] = {}
+        #: True when the link went down before the broker had answered for all.
+        self.lost = False
+        self._waiting = set(ids)
+        self._lock = Lock()
+        self._settled = Event()
+
+    @classmethod
+    def settled(cls) -> "Receipt":
+        """Give the receipt of a batch that the broker has."""
+        receipt = cls(())
+        receipt._settled.set()
+        return receipt
+
+    def settle(self, task_id: str, error: Exception | None = None) -> None:
+        """Note the broker's word on one message."""
+        with self._lock:
+            if error is not None:
+                self.refused.setdefault(task_id, error)
+            self._waiting.discard(task_id)
+            if not self._waiting:
+                self._settled.set()
+
+    def lose(self) -> None:
+        """Note that the broker will not answer any more."""
+        self.lost = True
+        self._settled.set()
+
+    def wait(self, deadline: Deadline) -> bool:
+        """Wait for the broker's word on all; False when the deadline came first, or it is lost."""
+        self._settled.wait(deadline.remaining())
+        return self._settled.is_set() and not self.lost
+
+
+Refuse = Callable[[str, Exception], object]
+
+
+class Link(ABC):
+    """One broker, as far as a client needs it.
+
+    ``connect``, ``receive`` and ``maintain`` are called by the reader's thread alone; everything
+    else by any thread. Errors of the broker's library leave it translated (celery_rpc.errors).
+    """
+
+    #: Name of the queue to which replies come.
+    reply_queue: str
+
+    @abstractmethod
+    def connect(self, timeout: float) -> bool:
+        """Connect and see to it that the reply queue is there.
+
+        Returns:
+            False when this is a new reply queue in place of one that was lost, replies included.
+        """
+
+    @abstractmethod
+    def receive(self, timeout: float) -> Sequence[Frame]:
+        """Wait so long for messages on the reply queue.
+
+        Raises:
+            LinkDown: connect again.
+        """
+
+    @abstractmethod
+    def publish(self, envelopes: Sequence[Envelope], deadline: Deadline) -> Receipt:
+        """Send messages, each to the queue of its address.
+
+        Raises:
+            Unavailable: nothing was sent.
+            OutcomeUnknown: some may have been.
+        """
+
+    @abstractmethod
+    def broadcast(self, commands: Mapping[str, Command], deadline: Deadline) -> int | None:
+        """Send commands to all workers; answers come to the reply queue with the ticket (the key).
+
+        Returns:
+            How many mailboxes got it, or None where the broker does not tell.
+        """
+
+    @abstractmethod
+    def depth(self, address: Address, deadline: Deadline) -> tuple[int, int | None] | None:
+        """Count messages and consumers of a queue; None when it does not exist or is empty."""
+
+    @abstractmethod
+    def close(self, *, delete: bool) -> None:
+        """Disconnect; ``delete`` the reply queue too."""
+
+    @abstractmethod
+    def abandon(self) -> None:
+        """Drop sockets without a word: they belong to the process that this one was forked from."""
+
+    @abstractmethod
+    def interrupt(self) -> None:
+        """Make a waiting receive() return soon."""
+
+
+class LinkDown(Exception):
+    """The connection to the broker broke."""
+
+
+class CallTransport(ABC):
+    """The seam through which every call goes down and every reply comes back."""
+
+    @abstractmethod
+    def send(self, call: Call, *, confirm: bool = True) -> Pending:
+        """Send a call.
+
+        Args:
+            confirm: return only when the broker has the message; False leaves a refusal to the
+                Pending, for a caller who waits for the reply anyway.
+        """
+
+    @abstractmethod
+    def send_many(self, calls: Sequence[Call]) -> list[Pending]:
+        """Send calls by one pipelined publish."""
+
+    @abstractmethod
+    def send_soon(self, call: Call) -> Pending:
+        """Send a call without blocking the caller (an event loop): errors come by the Pending."""
+
+    @abstractmethod
+    def pending(self, task_id: str) -> Pending:
+        """Give what is known of a call by its id; registers an unknown one."""
+
+    @abstractmethod
+    def hold(self, pending: Pending) -> None:
+        """Keep a call that nobody else keeps, until it has ended."""
+
+    @abstractmethod
+    def forget(self, task_id: str) -> None:
+        """Let go of a call."""
+
+    @abstractmethod
+    def broadcast(
+        self,
+        commands: Mapping[str, Command],
+        answer: Callable[[str, Any], object],
+        deadline: Deadline,
+    ) -> int | None:
+        """Send commands to all workers; ``answer(ticket, body)`` is called with each answer."""
+
+    @abstractmethod
+    def unexpect(self, commands: Mapping[str, Command]) -> None:
+        """Take no more answers to a broadcast."""
+
+    @abstractmethod
+    def cancel(
+        self, pending: Pending, terminate: bool, signal: str, timeout: float
+    ) -> Cancellation:
+        """Revoke a call."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Disconnect; calls that are pending fail with ClientClosed."""

@@ -1,0 +1,263 @@
+"""BrokerTransport: calls through a real broker, replies by the broker or from a result store."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from threading import Lock
+from typing import Any
+from uuid import uuid4
+from weakref import WeakSet
+
+from celery_rpc.call import Call
+from celery_rpc.config import ClientOptions
+from celery_rpc.deadline import Deadline
+from celery_rpc.errors import ClientClosed, OutcomeUnknown, ReplyLost
+from celery_rpc.pending import Pending
+from celery_rpc.reply import Cancellation
+from celery_rpc.transport.base import CallTransport, Command, Link, Receipt
+from celery_rpc.transport.message import Envelope, EnvelopeWriter, announce_sent
+from celery_rpc.transport.outbox import Outbox
+from celery_rpc.transport.reader import Reader
+from celery_rpc.transport.replies import ReplyTable
+from celery_rpc.transport.store import ResultStore
+
+
+def open_link(options: ClientOptions, refuse: Callable[[str, Exception], object]) -> Link:
+    """Give the link that speaks to a broker; imports only what that one needs."""
+    if options.broker.family == "redis":
+        from celery_rpc.transport.redis import RedisLink
+
+        return RedisLink(options)
+    if options.broker.family == "amqp":
+        from celery_rpc.transport.amqp import AmqpLink
+
+        return AmqpLink(options, refuse)
+    from celery_rpc.transport.kombu import KombuLink
+
+    return KombuLink(options)
+
+
+class BrokerTransport(CallTransport):
+    """One link, one reader thread, one reply queue. Opens at the first use."""
+
+    def __init__(self, options: ClientOptions) -> None:
+        self.options = options
+        registry = {name: cls for cls in options.errors for name in names_of(cls)}
+        self.table = ReplyTable(registry, options.max_in_flight)
+        self._link: Link | None = None
+        self._reader: Reader | None = None
+        self._store: ResultStore | None = None
+        self._store_reader: Reader | None = None
+        self._writer: EnvelopeWriter | None = None
+        self._outbox = Outbox(self._publish, self.table.refuse)
+        self._lock = Lock()
+        self._closed: str | None = None
+        _alive.add(self)
+
+    # ----- opening
+
+    def _open(self) -> tuple[Link, EnvelopeWriter]:
+        link, writer = self._link, self._writer
+        if link is not None and writer is not None:
+            return link, writer
+        with self._lock:
+            if self._closed:
+                raise ClientClosed(self._closed)
+            if self._link is None or self._writer is None:
+                self._link = open_link(self.options, self.table.refuse)
+                if self.options.backend != "rpc://":
+                    self._store = ResultStore(self.options, self.table)
+                    self._store_reader = self._read(self._store, self.table.deliver_meta, "results")
+                self._reader = self._read(self._link, self.table.deliver, "replies")
+                # Where results are stored nobody reads replies: none are asked for.
+                reply_to = "" if self._store else self._link.reply_queue
+                self._writer = EnvelopeWriter(reply_to, self.options.max_payload)
+            return self._link, self._writer
+
+    def _read(self, source: Any, deliver: Callable[[Any], object], name: str) -> Reader:
+        return Reader(source, deliver, self._lost, self.options.connect_timeout, name)
+
+    def _require(self, deadline: Deadline) -> None:
+        for reader in (self._reader, self._store_reader):
+            if reader is not None:
+                reader.require(deadline)
+
+    def _lost(self) -> None:
+        self.table.fail_all(
+            lambda pending: ReplyLost(
+                f"the reply queue was lost while {pending.task} ({pending.id}) was pending; it may "
+                "have run",
+                task_id=pending.id,
+            )
+        )
+
+    # ----- calls
+
+    def new_id(self) -> str:
+        """Give the id of the next call."""
+        return self._store.new_id() if self._store else str(uuid4())
+
+    def send(self, call: Call, *, confirm: bool = True) -> Pending:
+        envelope, pending, deadline = self._prepare(call)
+        receipt = self._publish([envelope], deadline)
+        if confirm:
+            self._confirm(receipt, [call.id], deadline)
+        return pending
+
+    def send_many(self, calls: Sequence[Call]) -> list[Pending]:
+        prepared = [self._prepare(call) for call in calls]
+        if not prepared:
+            return []
+        deadline = prepared[0][2]
+        receipt = self._publish([envelope for envelope, _, _ in prepared], deadline)
+        self._confirm(receipt, [call.id for call in calls], deadline)
+        return [pending for _, pending, _ in prepared]
+
+    def send_soon(self, call: Call) -> Pending:
+        envelope, pending, deadline = self._prepare(call)
+        self.table.hold(pending)
+        self._outbox.put(envelope, deadline)
+        return pending
+
+    def _prepare(self, call: Call) -> tuple[Envelope, Pending, Deadline]:
+        _, writer = self._open()
+        ends = None if call.expires_in is None else call.expires_in + call.options.starts_after
+        deadline = Deadline.after(ends)
+        envelope = writer.write(call)
+        pending = self.table.register(call.id, call.task, deadline)
+        if self._store is not None:
+            self._store.expect(call.id)
+        sending = deadline if deadline.at is not None else Deadline.after(self.options.timeout)
+        return envelope, pending, sending
+
+    def _publish(self, envelopes: Sequence[Envelope], deadline: Deadline) -> Receipt:
+        link, _ = self._open()
+        self._require(deadline)
+        receipt = link.publish(envelopes, deadline)
+        for envelope in envelopes:
+            announce_sent(envelope)
+        return receipt
+
+    def _confirm(self, receipt: Receipt, ids: Sequence[str], deadline: Deadline) -> None:
+        if not receipt.wait(deadline):
+            raise OutcomeUnknown(
+                f"{self.options.broker} did not confirm the message ({', '.join(ids[:3])}): it may "
+                "or may not have it",
+                task_id=ids[0],
+            )
+        for error in receipt.refused.values():
+            raise error
+
+    # ----- replies
+
+    def pending(self, task_id: str) -> Pending:
+        self._open()
+        pending = self.table.register(task_id)
+        if self._store is not None:
+            self._store.expect(task_id)
+        return pending
+
+    def hold(self, pending: Pending) -> None:
+        self.table.hold(pending)
+
+    def forget(self, task_id: str) -> None:
+        self.table.forget(task_id)
+
+    # ----- workers
+
+    def broadcast(
+        self,
+        commands: Mapping[str, Command],
+        answer: Callable[[str, Any], object],
+        deadline: Deadline,
+    ) -> int | None:
+        link, _ = self._open()
+        self._require(deadline)
+        self.table.expect(commands, answer)
+        return link.broadcast(commands, deadline)
+
+    def unexpect(self, commands: Mapping[str, Command]) -> None:
+        """Take no more answers to a broadcast."""
+        self.table.unexpect(commands)
+
+    def cancel(
+        self, pending: Pending, terminate: bool, signal: str, timeout: float
+    ) -> Cancellation:
+        from celery_rpc.transport.cancel import cancel
+
+        return cancel(self, pending, terminate, signal, timeout)
+
+    def link(self, deadline: Deadline) -> Link:
+        """Give the connected link."""
+        link, _ = self._open()
+        self._require(deadline)
+        return link
+
+    def status(self) -> dict[str, Any]:
+        """Say how it stands with the connection and the calls."""
+        reader, link = self._reader, self._link
+        return {
+            "broker": str(self.options.broker),
+            "backend": "rpc://" if self._store is None else str(self._store),
+            "connected": bool(reader and reader.up),
+            "error": str(reader.error) if reader and reader.error else None,
+            "reconnects": reader.reconnects if reader else 0,
+            "blocked": getattr(link, "blocked", None),
+            "reply_queue": link.reply_queue if link else None,
+            "pending": len(self.table),
+            "replies": self.table.counters["replies"],
+            "unclaimed": self.table.counters["unclaimed"],
+            "duplicate": self.table.counters["duplicate"],
+            "malformed": self.table.counters["malformed"],
+        }
+
+    # ----- the end
+
+    def close(self) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = "this client is closed: connect() again"
+        self._outbox.close()
+        for reader in (self._reader, self._store_reader):
+            if reader is not None:
+                reader.stop()
+        if self._link is not None:
+            self._link.close(delete=True)
+        if self._store is not None:
+            self._store.close()
+        self._link = self._writer = self._reader = self._store_reader = None
+        self.table.fail_all(
+            lambda pending: ClientClosed(f"the client was closed while {pending.task} was pending")
+        )
+
+    def after_fork(self) -> None:
+        """In a child process: become a new client, and leave the parent's sockets alone."""
+        # Other threads are gone, and with them whoever held a lock: nothing old is locked here.
+        pending = self.table.all()
+        link, store, closed = self._link, self._store, self._closed
+        self.__init__(self.options)  # type: ignore[misc]
+        self._closed = closed
+        if link is not None:
+            link.abandon()
+        if store is not None:
+            store.abandon()
+        for each in pending:
+            each.abandon(
+                ClientClosed(f"{each.task} was called by the process that this one was forked from")
+            )
+
+
+def names_of(cls: type[Exception]) -> tuple[str, str]:
+    """Give the names under which a worker may report an exception class."""
+    return cls.__qualname__, f"{cls.__module__}.{cls.__qualname__}"
+
+
+_alive: WeakSet[BrokerTransport] = WeakSet()
+
+
+def _after_fork() -> None:
+    for transport in list(_alive):
+        transport.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)

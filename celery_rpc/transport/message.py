@@ -1,0 +1,240 @@
+"""Envelope: a call as the message that a stock Celery worker reads (task protocol 2).
+
+The format is Celery's (docs: internals/protocol). It is built here because Celery's own builder
+belongs to its publishing, which declares queues and cannot keep a deadline; a test holds the two
+equal.
+"""
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from reprlib import Repr
+from typing import Any
+
+from celery import signals
+from kombu.utils.json import dumps
+
+from celery_rpc.address import Address
+from celery_rpc.call import Call, CallOptions
+from celery_rpc.errors import EncodeError, PayloadTooLarge
+
+#: Shown in place of arguments that are longer, in events and logs; characters.
+REPR_LENGTH = 200
+
+_NO_EMBED = '{"callbacks":null,"errbacks":null,"chain":null,"chord":null}'
+
+
+@dataclass(slots=True)
+class Envelope:
+    """One message to a queue: all that a broker is told."""
+
+    id: str
+    task: str
+    address: Address
+    headers: dict[str, Any]
+    properties: dict[str, Any]
+    body: bytes
+    #: The task's arguments as objects: what the before_task_publish signal shows.
+    content: tuple[Any, ...]
+    #: Milliseconds after which the broker may drop the message; None: never.
+    ttl: int | None = None
+
+
+class EnvelopeWriter:
+    """Writes the envelopes of one client, which differ in little."""
+
+    def __init__(self, reply_to: str, max_payload: int) -> None:
+        self.reply_to = reply_to
+        self.max_payload = max_payload
+        self.origin = f"{os.getpid()}@{socket.gethostname()}"
+        self._repr = Repr()
+        self._repr.maxstring = self._repr.maxother = REPR_LENGTH
+        self._repr.maxlist = self._repr.maxtuple = self._repr.maxdict = 20
+
+    def write(self, call: Call) -> Envelope:
+        """Turn a call into its message.
+
+        Raises:
+            EncodeError: an argument is no JSON; names the first one.
+            PayloadTooLarge: the body is larger than max_payload.
+        """
+        options = call.options
+        body = self.body(call)
+        expires, ttl = expiry(call)
+        headers: dict[str, Any] = {
+            "lang": "py",
+            "task": call.task,
+            "id": call.id,
+            "shadow": options.shadow,
+            "eta": eta(options),
+            "expires": expires,
+            "group": options.group_id,
+            "group_index": options.group_index,
+            "retries": options.retries,
+            "timelimit": [options.time_limit, options.soft_time_limit],
+            "root_id": options.root_id or call.id,
+            "parent_id": options.parent_id,
+            "argsrepr": options.argsrepr or self.shown(tuple(call.args)),
+            "kwargsrepr": options.kwargsrepr or self.shown(dict(call.kwargs)),
+            "origin": self.origin,
+            "ignore_result": options.ignore_result,
+            "replaced_task_nesting": options.replaced_task_nesting,
+            "stamped_headers": options.stamped_headers,
+            "stamps": dict(options.stamps),
+        }
+        if options.headers:
+            headers.update(options.headers)
+        properties: dict[str, Any] = {
+            "correlation_id": call.id,
+            "reply_to": options.reply_to or self.reply_to,
+        }
+        if options.priority is not None:
+            properties["priority"] = options.priority
+        envelope = Envelope(
+            call.id,
+            call.task,
+            call.address,
+            headers,
+            properties,
+            body,
+            (call.args, call.kwargs),
+            ttl,
+        )
+        if signals.before_task_publish.receivers:
+            self.announce(envelope)
+        return envelope
+
+    def body(self, call: Call) -> bytes:
+        """Serialise the arguments, and what runs after the task."""
+        options = call.options
+        try:
+            text = f"[{dumps(list(call.args))},{dumps(dict(call.kwargs))},{embed(options)}]"
+        except (TypeError, ValueError, RecursionError) as error:
+            raise unencodable(call, error) from error
+        body = text.encode()
+        if len(body) > self.max_payload:
+            raise PayloadTooLarge(
+                f"the arguments of {call.task} are {len(body):,} bytes, more than the limit of "
+                f"{self.max_payload:,}: pass a reference to the data, or raise max_payload",
+                size=len(body),
+                limit=self.max_payload,
+            )
+        return body
+
+    def shown(self, value: Any) -> str:
+        """Give a short repr, for logs and events."""
+        if not value:
+            return repr(value)
+        text = self._repr.repr(value)
+        return text if len(text) <= REPR_LENGTH else f"{text[: REPR_LENGTH - 3]}..."
+
+    def announce(self, envelope: Envelope) -> None:
+        """Let Celery's signal handlers (tracing, mostly) add their headers."""
+        signals.before_task_publish.send(
+            sender=envelope.task,
+            body=(*envelope.content, {}),
+            exchange="",
+            routing_key=envelope.address.queue,
+            declare=[],
+            headers=envelope.headers,
+            properties=envelope.properties,
+            retry_policy={},
+        )
+
+
+def announce_sent(envelope: Envelope) -> None:
+    """Tell Celery's signal handlers that the broker has the message."""
+    if signals.after_task_publish.receivers:
+        signals.after_task_publish.send(
+            sender=envelope.task,
+            body=(*envelope.content, {}),
+            headers=envelope.headers,
+            exchange="",
+            routing_key=envelope.address.queue,
+        )
+
+
+def embed(options: CallOptions) -> str:
+    """Serialise what runs after the task: callbacks, errbacks, chain, chord."""
+    if options.link is None and options.link_error is None and not (options.chain or options.chord):
+        return _NO_EMBED
+    return str(
+        dumps(
+            {
+                "callbacks": as_list(options.link),
+                "errbacks": as_list(options.link_error),
+                "chain": options.chain,
+                "chord": options.chord,
+            }
+        )
+    )
+
+
+def as_list(value: Any) -> list[Any] | None:
+    """Give one signature or several as a list."""
+    if value is None:
+        return None
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def eta(options: CallOptions) -> str | None:
+    """Give the time at which the task may start, in ISO 8601."""
+    if options.countdown:
+        return (datetime.now(UTC) + timedelta(seconds=options.countdown)).isoformat()
+    if isinstance(options.eta, datetime):
+        return options.eta.isoformat()
+    return options.eta
+
+
+def expiry(call: Call) -> tuple[str | None, int | None]:
+    """Give the message's end: the header that the worker reads, the TTL that the broker reads."""
+    expires: Any = call.options.expires if call.options.expires is not None else call.expires_in
+    if expires is None:
+        return None, None
+    now = datetime.now(UTC)
+    if isinstance(expires, str):
+        expires = datetime.fromisoformat(expires)
+    if isinstance(expires, datetime):
+        seconds = (expires.astimezone(UTC) - now).total_seconds()
+        return expires.isoformat(), max(0, int(seconds * 1000))
+    at = now + timedelta(seconds=expires)
+    return at.isoformat(), max(0, int(expires * 1000))
+
+
+def unencodable(call: Call, error: Exception) -> EncodeError:
+    """Say which argument is no JSON, and where in it."""
+    named = [*((f"args[{n}]", value) for n, value in enumerate(call.args)), *call.kwargs.items()]
+    for name, value in named:
+        path = culprit(name, value)
+        if path is not None:
+            where, what = path
+            return EncodeError(
+                f"{call.task}: {where} cannot be sent as JSON: it is a {type(what).__name__}",
+                path=where,
+            )
+    return EncodeError(f"{call.task}: the call cannot be sent as JSON: {error}")
+
+
+def culprit(path: str, value: Any, depth: int = 0) -> tuple[str, Any] | None:
+    """Find the innermost value that is no JSON."""
+    try:
+        dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        if depth < 32:
+            for name, item in children(value):
+                found = culprit(f"{path}{name}", item, depth + 1)
+                if found is not None:
+                    return found
+        return path, value
+    return None
+
+
+def children(value: Any) -> list[tuple[str, Any]]:
+    """Give the parts of a container, each with its place."""
+    if isinstance(value, Mapping):
+        return [(f"[{key!r}]", item) for key, item in value.items()]
+    if isinstance(value, list | tuple):
+        return [(f"[{n}]", item) for n, item in enumerate(value)]
+    return []

@@ -1,0 +1,149 @@
+"""Reply messages, read: bytes from whoever could write to the reply queue -> Outcome or Update.
+
+Pure, and total: whatever the bytes, the answer is a value or Malformed; nothing is looked up among
+imported modules, and no class is made from a name (CVE-2021-23727 was that).
+"""
+
+import builtins
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from kombu.utils.json import loads
+
+from celery_rpc.errors import (
+    CallCancelled,
+    NoSuchTask,
+    WorkerLost,
+    remote_error_class,
+)
+from celery_rpc.pending import FINAL, Outcome, Update
+
+#: Kinds of content that are read; anything else, pickle first of all, is not.
+JSON_TYPES = frozenset({"application/json", "application/x-json"})
+
+Registry = Mapping[str, type[Exception]]
+
+
+class Malformed(Exception):
+    """Bytes on the reply queue that are no reply."""
+
+
+def parse_meta(body: bytes | str, content_type: str = "application/json") -> dict[str, Any]:
+    """Read a reply's body.
+
+    Raises:
+        Malformed: it is no JSON object of a task's state.
+    """
+    if content_type not in JSON_TYPES:
+        raise Malformed(f"content type {content_type!r} is not read, only JSON")
+    try:
+        meta = loads(body)
+    except (ValueError, TypeError, KeyError, LookupError, RecursionError, AttributeError) as error:
+        raise Malformed(f"no JSON: {error}") from error
+    if not isinstance(meta, dict):
+        raise Malformed(f"a {type(meta).__name__} in place of an object")
+    if not isinstance(meta.get("task_id"), str) or not isinstance(meta.get("status"), str):
+        raise Malformed("task_id and status must be there, and be text")
+    return meta
+
+
+def to_outcome(meta: dict[str, Any], task: str, registry: Registry) -> Outcome | Update:
+    """Read a task's state."""
+    status, result = meta["status"], meta.get("result")
+    if status not in FINAL:
+        return Update(status, result)
+    children = meta.get("children")
+    traceback = meta.get("traceback")
+    if not isinstance(traceback, str):
+        traceback = None
+    error = None
+    if status != "SUCCESS":
+        error = to_error(status, result, meta, task, registry, traceback)
+        result = None
+    return Outcome(status, result, error, traceback, children, meta)
+
+
+def to_error(
+    status: str,
+    result: Any,
+    meta: dict[str, Any],
+    task: str,
+    registry: Registry,
+    traceback: str | None,
+) -> Exception:
+    """Give the exception that a failed task's reply stands for."""
+    failure: dict[str, Any] = result if isinstance(result, dict) else {"exc_message": result}
+    name = str(failure.get("exc_type") or "Exception")
+    module = str(failure.get("exc_module") or "")
+    args = to_args(failure.get("exc_message"))
+    message = to_text(args)
+    task_id: str = meta["task_id"]
+    worker = meta.get("worker") if isinstance(meta.get("worker"), str) else None
+    ours = module.startswith(("celery.", "billiard."))
+    if status == "REVOKED" or (ours and name == "TaskRevokedError"):
+        return CallCancelled(
+            f"{task or 'the task'} was revoked before it gave a result ({message or 'revoked'})",
+            task_id=task_id,
+        )
+    if ours and name == "WorkerLostError":
+        return WorkerLost(f"{task or 'the task'}: {message}", task_id=task_id)
+    if ours and name == "NotRegistered":
+        return NoSuchTask(
+            f"the worker that took the call does not know the task {task or message}",
+            task=task or message,
+            task_id=task_id,
+        )
+    dotted = name if module in ("", "builtins") else f"{module}.{name}"
+    cls = remote_error_class(known_class(module, name, dotted, registry))
+    error = cls(
+        message,
+        type=dotted,
+        remote_traceback=traceback,
+        task_id=task_id,
+        worker=worker,
+    )
+    error.args = args
+    where = f" on {worker}" if worker else ""
+    if traceback:
+        error.add_note(
+            f"Remote traceback of {task or 'task'} ({task_id}){where}:\n{traceback.rstrip()}"
+        )
+    return error
+
+
+def known_class(module: str, name: str, dotted: str, registry: Registry) -> type[Exception] | None:
+    """Give the builtin or registered class of that name, which must be an Exception."""
+    if dotted in registry:
+        return registry[dotted]
+    if module == "builtins":
+        found = vars(builtins).get(name)
+        if isinstance(found, type) and issubclass(found, Exception):
+            return found if found not in UNRAISABLE else None
+        return None
+    return registry.get(name)
+
+
+#: Raised inside a generator or coroutine they would mean something else.
+UNRAISABLE = (StopIteration, StopAsyncIteration)
+
+
+def to_args(message: Any) -> tuple[Any, ...]:
+    """Give the arguments of a remote exception, which may be anything JSON."""
+    if isinstance(message, list | tuple):
+        return tuple(message)
+    return () if message is None else (message,)
+
+
+def to_text(args: tuple[Any, ...]) -> str:
+    """Give what str() of the remote exception would have given, as far as its arguments tell."""
+    if len(args) == 1:
+        return args[0] if isinstance(args[0], str) else _plain(args[0])
+    return _plain(list(args)) if args else ""
+
+
+def _plain(value: Any) -> str:
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        return repr(value)

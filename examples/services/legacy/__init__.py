@@ -1,0 +1,3 @@
+from legacy.celery import app
+
+__all__ = ("app",)

@@ -1,0 +1,12 @@
+"""Mail: slow work with side effects."""
+
+from celery import Celery
+
+app = Celery("mail", include=["mail.tasks"])
+app.conf.update(
+    broker_url="redis://localhost:6379/0",  # unless $CELERY_BROKER_URL says otherwise
+    result_backend="rpc://",  # unless $CELERY_RESULT_BACKEND says otherwise
+    broker_connection_retry_on_startup=True,
+    task_default_queue="mail",
+    accept_content=["json"],
+)

@@ -1,0 +1,12 @@
+"""Media: many small jobs, made to be fanned out."""
+
+from celery import Celery
+
+app = Celery("media", include=["media.tasks"])
+app.conf.update(
+    broker_url="redis://localhost:6379/0",  # unless $CELERY_BROKER_URL says otherwise
+    result_backend="rpc://",  # unless $CELERY_RESULT_BACKEND says otherwise
+    broker_connection_retry_on_startup=True,
+    task_default_queue="media",
+    accept_content=["json"],
+)

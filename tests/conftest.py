@@ -1,0 +1,100 @@
+"""Fixtures and rules for all tests."""
+
+import faulthandler
+import os
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import Broker, RabbitBroker, ValkeyBroker, Worker, celery_python
+
+WATCHDOG_SECONDS = 60.0
+
+stderr_key = pytest.StashKey[int]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers, and keep the real stderr: later, pytest captures descriptor 2."""
+    config.addinivalue_line(
+        "markers",
+        f"watchdog(seconds): the longest that the test's setup, call or teardown may take "
+        f"({WATCHDOG_SECONDS:.0f} by default); then all stacks are printed and the run ends",
+    )
+    config.stash[stderr_key] = os.dup(2)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Close what pytest_configure opened."""
+    faulthandler.cancel_dump_traceback_later()
+    os.close(config.stash[stderr_key])
+
+
+def _watched(item: pytest.Item) -> Generator[None, object, object]:
+    marker = item.get_closest_marker("watchdog")
+    seconds = float(marker.args[0]) if marker else WATCHDOG_SECONDS
+    faulthandler.dump_traceback_later(seconds, exit=True, file=item.config.stash[stderr_key])
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    """Arm the watchdog for the fixtures' beginning."""
+    return (yield from _watched(item))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Arm the watchdog for the test."""
+    return (yield from _watched(item))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """Arm the watchdog for the fixtures' end."""
+    return (yield from _watched(item))
+
+
+def pytest_enter_pdb() -> None:
+    """Let a person think for as long as it takes."""
+    faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[ValkeyBroker]:
+    """One Valkey server for the session; fresh_url() for a database of one's own."""
+    with ValkeyBroker() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[RabbitBroker]:
+    """One RabbitMQ node for the session; vhost() for a virtual host of one's own."""
+    with RabbitBroker() as server:
+        yield server
+
+
+@pytest.fixture(scope="module", params=["redis", "rabbitmq"])
+def broker(request: pytest.FixtureRequest) -> Broker:
+    """Each kind of broker in turn, empty for this module."""
+    names = {"redis": "valkey", "rabbitmq": "rabbitmq"}
+    return Broker.on(request.getfixturevalue(names[request.param]))
+
+
+@pytest.fixture(scope="module")
+def worker(broker: Broker) -> Iterator[Worker]:
+    """A worker of tests.workers.calc on queue "calc", one a module and broker."""
+    with Worker.start(
+        "tests.workers.calc", broker.url, ["calc"], pool="threads", concurrency=4
+    ) as started:
+        yield started.wait_ready()
+
+
+@pytest.fixture(scope="session", params=["5.4", "5.6"])
+def other_celery(request: pytest.FixtureRequest) -> Path:
+    """Each other Celery that services may run, as the path of its interpreter."""
+    faulthandler.cancel_dump_traceback_later()  # the first use installs it
+    return celery_python(request.param)

@@ -1,0 +1,118 @@
+"""Awaiting: any loop, many at once, and nobody blocks it."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from celery_rpc import DeadlineExceeded
+
+pytestmark = pytest.mark.usefixtures("worker")
+
+
+async def ticks_while(awaitable: Any) -> tuple[Any, float]:
+    """Await something, and give the longest time for which the loop stood still."""
+    longest = 0.0
+
+    async def tick() -> None:
+        nonlocal longest
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(0.01)
+            longest = max(longest, time.monotonic() - began - 0.01)
+
+    ticker = asyncio.create_task(tick())
+    try:
+        return await awaitable, longest
+    finally:
+        ticker.cancel()
+
+
+def test_aio_gives_the_value(client: Any) -> None:
+    async def main() -> int:
+        return await client.calc.add.aio(1, 1)  # type: ignore[no-any-return]
+
+    assert asyncio.run(main()) == 2
+
+
+def test_a_reply_is_awaited_in_one_loop_and_again_in_another(client: Any) -> None:
+    reply = client.calc.sleep.delay(0.2)
+
+    async def main() -> float:
+        return await reply  # type: ignore[no-any-return]
+
+    assert asyncio.run(main()) == 0.2
+    assert asyncio.run(main()) == 0.2
+    assert reply.get(timeout=1) == 0.2
+
+
+def test_a_loop_that_closed_while_a_call_was_pending_hurts_nobody(client: Any) -> None:
+    reply = client.calc.sleep.delay(0.5)
+
+    async def give_up() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reply, 0.05)
+
+    asyncio.run(give_up())
+    assert reply.get(timeout=5) == 0.5
+    assert client.calc.add(1, 1) == 2
+
+
+def test_a_thousand_concurrent_awaits_each_get_their_own_value(client: Any) -> None:
+    async def main() -> list[int]:
+        return await asyncio.gather(*(client.calc.add.aio(n, n) for n in range(1000)))
+
+    assert asyncio.run(main()) == [2 * n for n in range(1000)]
+    assert client.status()["pending"] == 0
+
+
+def test_the_loop_is_not_blocked_by_a_slow_call(client: Any) -> None:
+    value, longest = asyncio.run(ticks_while(client.calc.sleep.aio(1.0)))
+    assert value == 1.0
+    assert longest < 0.5
+
+
+def test_the_deadline_holds_for_awaits(client: Any) -> None:
+    async def main() -> None:
+        await client.calc.sleep.options(timeout=0.3).aio(2.0)
+
+    with pytest.raises(DeadlineExceeded):
+        asyncio.run(main())
+    assert client.status()["pending"] == 0
+
+
+def test_a_cancelled_await_leaves_nothing(client: Any) -> None:
+    async def main() -> None:
+        task = asyncio.create_task(client.calc.sleep.aio(1.0))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert client.status()["pending"] == 0
+
+
+def test_errors_are_raised_by_await(client: Any) -> None:
+    async def main() -> None:
+        await client.calc.fail.aio("KeyError", "k")
+
+    with pytest.raises(KeyError):
+        asyncio.run(main())
+
+
+def test_updates_can_be_followed_asynchronously(client: Any) -> None:
+    async def main() -> list[str]:
+        reply = client.calc.progress.delay(3)
+        return [update.state async for update in reply.updates(timeout=10)]
+
+    assert asyncio.run(main()).count("PROGRESS") == 3
+
+
+def test_a_client_is_an_asynchronous_context_manager(new_client: Any) -> None:
+    async def main() -> int:
+        async with new_client() as client:
+            return await client.calc.add.aio(1, 2)  # type: ignore[no-any-return]
+
+    assert asyncio.run(main()) == 3

@@ -1,0 +1,36 @@
+"""A broker as most tests need it, of either kind."""
+
+from dataclasses import dataclass
+
+from tests.servers.rabbit import RabbitBroker
+from tests.servers.redis import RedisBroker
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """A URL under which nobody else has anything, on a server that all tests share.
+
+    Whoever freezes or stops a server starts one for that, see RedisBroker and RabbitBroker.
+
+    Attributes:
+        kind: "redis" or "rabbitmq".
+        url: Its database or virtual host.
+        server: The server itself; `server.fresh_url()` is another empty place.
+    """
+
+    kind: str
+    url: str
+    server: RedisBroker | RabbitBroker
+
+    @classmethod
+    def on(cls, server: RedisBroker | RabbitBroker) -> "Broker":
+        """Return an empty place on a server."""
+        return cls(kind=server.kind, url=server.fresh_url(), server=server)
+
+    def waiting(self, queue: str) -> int:
+        """Return how many messages are in a queue and with no worker."""
+        if isinstance(self.server, RedisBroker):
+            with self.server.client(self.url) as client:
+                return int(client.llen(queue))
+        state = self.server.queues(self.url.rpartition("/")[2]).get(queue)
+        return state.ready if state else 0

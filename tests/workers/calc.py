@@ -1,0 +1,115 @@
+"""An ordinary Celery app: what the tests call. It runs under every Celery since 5.4."""
+
+# mypy: disable-error-code="untyped-decorator"
+# Celery ships no types.
+
+import builtins
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from celery import Celery
+
+app = Celery("calc")
+app.conf.broker_connection_retry_on_startup = True
+
+
+class CalcError(Exception):
+    """An error that only this service knows."""
+
+
+@app.task(name="calc.add")
+def add(x: int, y: int) -> int:
+    """Add two numbers."""
+    return x + y
+
+
+@app.task(name="calc.mul")
+def mul(x: int, y: int) -> int:
+    """Multiply two numbers."""
+    return x * y
+
+
+@app.task(name="calc.total")
+def total(numbers: list[int]) -> int:
+    """Add up a list of numbers."""
+    return sum(numbers)
+
+
+@app.task(name="calc.echo")
+def echo(value: Any) -> Any:
+    """Return what came."""
+    return value
+
+
+@app.task(name="calc.sleep")
+def sleep(seconds: float) -> float:
+    """Take some time."""
+    time.sleep(seconds)
+    return seconds
+
+
+@app.task(name="calc.fail")
+def fail(kind: str = "ValueError", message: str = "as asked") -> None:
+    """Raise the builtin exception of that name, or CalcError."""
+    error = CalcError if kind == "CalcError" else getattr(builtins, kind)
+    raise error(message)
+
+
+@app.task(name="calc.progress", bind=True)
+def progress(self: Any, steps: int, seconds: float = 0.0) -> int:
+    """Report a state PROGRESS after each step."""
+    for step in range(1, steps + 1):
+        time.sleep(seconds)
+        self.update_state(state="PROGRESS", meta={"step": step, "of": steps})
+    return steps
+
+
+@app.task(name="calc.retry", bind=True, max_retries=None)
+def retry(self: Any, times: int) -> int:
+    """Fail and be retried this many times, then return how often it was retried."""
+    if self.request.retries < times:
+        raise self.retry(countdown=0, exc=CalcError("not yet"))
+    retries: int = self.request.retries
+    return retries
+
+
+@app.task(name="calc.ignored", ignore_result=True)
+def ignored(value: Any = None) -> Any:
+    """Return something that nobody is told."""
+    return value
+
+
+@app.task(name="calc.count")
+def count(path: str) -> int:
+    """Append a line to a file; return how many lines it has: how often this was executed."""
+    with Path(path).open("a+") as lines:
+        lines.write(f"{os.getpid()}\n")
+        lines.seek(0)
+        return len(lines.readlines())
+
+
+@app.task(name="calc.suicide")
+def suicide() -> None:
+    """SIGKILL the process that runs this."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@app.task(name="calc.whoami", bind=True)
+def whoami(self: Any) -> dict[str, Any]:
+    """Tell which worker and which process ran this."""
+    return {"hostname": self.request.hostname, "pid": os.getpid()}
+
+
+@app.task(name="calc.unserialisable")
+def unserialisable() -> object:
+    """Return what no serialiser can write."""
+    return object()
+
+
+@app.task
+def auto_named(x: int) -> int:
+    """Go by the name that Celery gives: tests.workers.calc.auto_named."""
+    return x
