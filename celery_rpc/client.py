@@ -26,6 +26,7 @@ from celery_rpc.pending import Outcome, Pending
 from celery_rpc.proxy import Namespace, TaskProxy, find_task, no_such_task, unescaped
 from celery_rpc.reply import Reply, exceeded
 from celery_rpc.transport.broker import BrokerTransport
+from celery_rpc.unresolved import Unresolved
 from celery_rpc.url import BrokerUrl, masked
 
 #: Where the broker's URL is looked for when connect() is not told.
@@ -74,10 +75,15 @@ class BaseClient:
             raise ConfigurationError(f"several queues have {name!r}: say queue= one of {queues}")
         return TaskProxy(homes[0].tasks[name], homes[0].address, self, DEFAULTS)
 
-    def __getitem__(self, queue: str) -> Namespace:
+    def __getitem__(self, queue: str) -> Any:
         """Give the service behind a queue; any text is a name here."""
         if not isinstance(queue, str):
             raise TypeError(f"a queue's name is text, not {type(queue).__name__}")
+        if loops.in_loop() and queue not in self._fleet.peek().services:
+            return Unresolved(f"client[{queue!r}]", lambda: self._namespace(queue))
+        return self._namespace(queue)
+
+    def _namespace(self, queue: str) -> Namespace:
         return Namespace(self, self.service(queue).queue)
 
     def service(self, queue: str) -> Service:
@@ -406,13 +412,18 @@ class Client(BaseClient):
                 f"{attribute}: queues that start with _ are reached by item, as in "
                 f"client[{attribute!r}]"
             )
+        if loops.in_loop() and attribute not in self._fleet.peek().services:
+            return Unresolved(f"client.{attribute}", lambda: self._attribute(attribute))
+        return self._attribute(attribute)
+
+    def _attribute(self, attribute: str) -> Namespace:
         try:
-            return self[attribute]
+            return self._namespace(attribute)
         except NoSuchService:
             escaped = unescaped(attribute, frozenset())
             if escaped == attribute:
                 raise
-            return self[escaped]
+            return self._namespace(escaped)
 
     def __dir__(self) -> Iterable[str]:
         names = (name for name in self.catalog if name.isidentifier() and name not in RESERVED)

@@ -1,7 +1,7 @@
 """Fleet: the live catalog, asked for when needed, in the background, and kept for a while."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from queue import Empty, SimpleQueue
 from threading import Condition, Thread
 from time import monotonic, time
@@ -85,6 +85,10 @@ class Sweep:
         """True when whoever answered one question has answered all."""
         reports = self.book.reports
         return bool(reports) and all(each.complete for each in reports.values())
+
+    def heard(self, nodes: Iterable[str]) -> bool:
+        """Tell whether all of these workers have answered."""
+        return all(node in self.book.reports for node in nodes)
 
 
 class Fleet:
@@ -198,7 +202,8 @@ class Fleet:
         window = Deadline.after(self.options.discovery_window)
         while not (window.passed or sweep.nobody or sweep.answered):
             now = monotonic()
-            silence = quiet(sweep) if sweep.expected is None and sweep.even else None
+            may_settle = sweep.expected is None and sweep.even and sweep.heard(self._reports)
+            silence = quiet(sweep) if may_settle else None
             wait = window.capped(60.0 if silence is None or sweep.settled else silence)
             if sweep.take(wait):
                 sweep.slowest = monotonic() - asked_at
@@ -223,6 +228,7 @@ class Fleet:
         if not sweep.settled:
             with self._changed:
                 sweep.settled = True
+                self._reports.update({each.node: each for each in sweep.book.complete()})
                 self._swept_at = monotonic()
                 self._changed.notify_all()
 
@@ -230,6 +236,8 @@ class Fleet:
         """Take the sweep's result for the truth, but for workers that were silent only once."""
         seen = {each.node: each for each in sweep.book.complete()}
         with self._changed:
+            if sweep is not self._sweep:
+                return  # a newer one has begun, and will say more
             self._silent = {
                 node: self._silent.get(node, 0) + 1 for node in self._reports if node not in seen
             }

@@ -62,10 +62,10 @@ class Wire:
         connection = self.endpoint.connection(timeout)
         try:
             connection.connect()
-        except redis.RedisError as error:
+        except (redis.AuthenticationError, redis.ResponseError) as error:
             connection.disconnect()
             raise translated(error, self.endpoint) from error
-        except OSError as error:
+        except (redis.RedisError, OSError) as error:
             connection.disconnect()
             raise Unavailable(f"no connection to {self.endpoint}: {error}") from error
         self.connection = connection

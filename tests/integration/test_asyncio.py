@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from celery_rpc import DeadlineExceeded
+from celery_rpc import DeadlineExceeded, NoSuchService, NoSuchTask
 
 pytestmark = pytest.mark.usefixtures("worker")
 
@@ -92,6 +92,43 @@ def test_a_cancelled_await_leaves_nothing(client: Any) -> None:
 
     asyncio.run(main())
     assert client.status()["pending"] == 0
+
+
+def test_discovery_does_not_block_the_loop(new_client: Any) -> None:
+    client = new_client()
+
+    async def main() -> tuple[int, float]:
+        first = await ticks_while(client.calc.add.aio(1, 1))
+        assert repr(new_client().calc.add) == "<Unresolved client.calc.add>"
+        return first  # type: ignore[no-any-return]
+
+    value, longest = asyncio.run(main())
+    assert value == 2
+    assert longest < 0.2
+
+
+def test_an_unknown_name_is_raised_by_await(new_client: Any) -> None:
+    client = new_client(discovery_window=0.4)
+
+    async def main() -> float:
+        began = time.monotonic()
+        with pytest.raises(NoSuchService):
+            await client.nothing.at.all.aio()
+        with pytest.raises(NoSuchTask):
+            await client.calc.nothing.options(timeout=1).aio()
+        return time.monotonic() - began
+
+    _, longest = asyncio.run(ticks_while(main()))
+    assert longest < 0.2
+
+
+def test_a_path_met_in_a_loop_can_be_used_as_any_other(new_client: Any) -> None:
+    async def main() -> int:
+        client = new_client()
+        path = client.calc.add
+        return await path.delay(1, 1) + path(1, 1)  # type: ignore[no-any-return]
+
+    assert asyncio.run(main()) == 4
 
 
 def test_errors_are_raised_by_await(client: Any) -> None:

@@ -1,0 +1,94 @@
+"""Where results go: rpc, a Redis store, somewhere else, nowhere."""
+
+import asyncio
+import time
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from celery_rpc import BackendMismatch, ConfigurationError, connect
+from tests.conftest import Broker
+from tests.servers import ValkeyBroker, Worker
+
+
+@pytest.fixture(scope="module")
+def store(valkey: ValkeyBroker) -> str:
+    return valkey.fresh_url()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def storing_worker(broker: Broker, store: str) -> Any:
+    with Worker.start(
+        "tests.workers.calc", broker.url, ["calc"], backend=store, pool="threads"
+    ) as worker:
+        yield worker.wait_ready()
+
+
+@pytest.fixture(scope="module")
+def storing_client(broker: Broker, store: str) -> Any:
+    with connect(broker.url, backend=store) as client:
+        yield client
+
+
+def test_results_come_from_the_store(storing_client: Any) -> None:
+    calc = storing_client.calc
+    assert calc.add(1, 1) == 2
+    assert calc.add.delay(1, 2).get(timeout=5) == 3
+    assert [reply.get(timeout=30) for reply in calc.add.batch([(n, n) for n in range(200)])] == [
+        *range(0, 400, 2)
+    ]
+    with pytest.raises(ValueError, match="as asked"):
+        calc.fail()
+
+
+def test_the_callers_own_ids_are_heard_too(storing_client: Any) -> None:
+    for _ in range(20):
+        task_id = str(uuid4())
+        reply = storing_client.calc.add.apply_async((1, 1), task_id=task_id)
+        assert reply.get(timeout=5) == 2
+
+
+def test_a_stored_result_is_found_by_its_id_later(
+    broker: Broker, store: str, storing_client: Any
+) -> None:
+    reply = storing_client.calc.add.delay(20, 1)
+    assert reply.get(timeout=5) == 21
+    with connect(broker.url, backend=store) as other:
+        assert other.reply(reply.id).get(timeout=5) == 21
+
+
+def test_progress_and_awaits_work_from_the_store(storing_client: Any) -> None:
+    reply = storing_client.calc.progress.delay(3, 0.05)
+    assert "PROGRESS" in [update.state for update in reply.updates(timeout=10)]
+
+    async def main() -> list[int]:
+        return await asyncio.gather(*(storing_client.calc.add.aio(n, 1) for n in range(100)))
+
+    assert asyncio.run(main()) == [*range(1, 101)]
+
+
+def test_chains_work_from_the_store(storing_client: Any) -> None:
+    calc = storing_client.calc
+    assert (calc.add.s(1, 1) | calc.mul.s(10)).delay().get(timeout=10) == 20
+
+
+def test_a_client_that_listens_elsewhere_is_told_at_the_call(broker: Broker) -> None:
+    with connect(broker.url) as client:
+        began = time.monotonic()
+        with pytest.raises(BackendMismatch, match=r"keep results in 'redis'.*connect\(backend="):
+            client.calc.add(1, 1)
+        with pytest.raises(BackendMismatch):
+            client.calc.add.delay(1, 1)
+        assert time.monotonic() - began < 5
+        assert client.calc.add.options(ignore_result=True).delay(1, 1).get() is None
+
+
+def test_waiting_for_an_ignored_result_is_refused(storing_client: Any) -> None:
+    with pytest.raises(BackendMismatch, match="ignores its result"):
+        storing_client.calc.ignored(1)
+
+
+def test_a_backend_that_cannot_be_listened_to_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="cannot be listened to"):
+        connect("redis://localhost", backend="db+sqlite:///results.db")

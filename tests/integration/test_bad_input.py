@@ -1,0 +1,99 @@
+"""Bad input: a clear error that names what was wrong, in time, and nothing is lost."""
+
+import time
+from typing import Any
+
+import pytest
+
+from celery_rpc import ConfigurationError, PermissionRefused, RpcError, Unavailable, connect
+from tests.conftest import Broker
+from tests.servers import RedisBroker, ValkeyBroker, free_port
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("localhost", "no broker URL"),
+        ("http://localhost", "unknown scheme 'http'"),
+        ("redis://localhost:port", "wrong port"),
+        ("redis://localhost:99999", "wrong port"),
+        ("redis://localhost/zero", "no Redis database"),
+        ("sentinel://localhost", "master_name"),
+    ],
+)
+def test_wrong_urls(url: str, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message), connect(url) as client:
+        client.catalog  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"timeout": -1}, {"timeout": "3"}, {"backend": "mongodb://x"}, {"catalog_ttl": 0}, {"nope": 1},
+     {"errors": [SystemExit]}],
+    ids=repr,
+)  # fmt: skip
+def test_wrong_options(options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError):
+        connect("redis://localhost", **options)
+
+
+def test_no_broker_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CELERY_RPC_BROKER", "CELERY_BROKER_URL"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConfigurationError, match="CELERY_RPC_BROKER"):
+        connect()
+
+
+@pytest.mark.parametrize("scheme", ["redis", "amqp"])
+def test_a_broker_that_is_down_is_unavailable_in_time(scheme: str) -> None:
+    with connect(f"{scheme}://127.0.0.1:{free_port()}/") as client:
+        began = time.monotonic()
+        with pytest.raises(Unavailable, match="no connection"):
+            client.calc.add(1, 1)
+        assert time.monotonic() - began < 5
+
+
+def test_a_wrong_redis_password_is_said_and_not_shown() -> None:
+    with ValkeyBroker(password="right") as server:
+        url = server.url.replace("right", "wrong-secret")
+        with connect(url) as client, pytest.raises(PermissionRefused) as caught:
+            client.catalog  # noqa: B018
+        assert "wrong-secret" not in f"{caught.value!r} {client!r} {client.status()}"
+
+
+def test_a_redis_database_that_is_not_there(valkey: RedisBroker) -> None:
+    url = valkey.url.rpartition("/")[0] + "/9999"
+    with connect(url) as client, pytest.raises(RpcError, match="out of range|DB index"):
+        client.catalog  # noqa: B018
+
+
+def test_a_wrong_rabbitmq_password_or_vhost_is_said_and_not_shown(rabbitmq: Any) -> None:
+    bad_password = rabbitmq.vhost_url("/", password="wrong-secret")
+    with connect(bad_password) as client:
+        began = time.monotonic()
+        with pytest.raises(PermissionRefused) as caught:
+            client.catalog  # noqa: B018
+        assert time.monotonic() - began < 10
+        assert "wrong-secret" not in f"{caught.value!r} {client!r} {client.status()}"
+    with connect(rabbitmq.vhost_url("nowhere")) as client:
+        with pytest.raises((PermissionRefused, Unavailable), match="vhost"):
+            client.catalog  # noqa: B018
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_queue_that_vanished_is_no_such_service_at_once(broker: Broker, client: Any) -> None:
+    """RabbitMQ returns what it cannot route; Redis has no notion of a queue that is not there."""
+    if broker.kind == "redis":
+        pytest.skip("on Redis a list exists while something lies in it")
+    from celery_rpc import NoSuchService
+    from celery_rpc.address import Address
+    from celery_rpc.proxy import TaskProxy
+
+    task = client.calc.add
+    lost = TaskProxy(task.spec, Address("vanished"), client, task.options()._options)
+    for send in (lost, lost.delay):
+        began = time.monotonic()
+        with pytest.raises(NoSuchService, match="no queue 'vanished'"):
+            send(1, 1)
+        assert time.monotonic() - began < 2
+    assert client.calc.add(1, 1) == 2

@@ -1,0 +1,44 @@
+"""Stock workers of every kind: pools, and older versions of Celery."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from celery_rpc import connect
+from tests.conftest import Broker
+from tests.servers import Worker
+
+
+def exercise(broker: Broker) -> None:
+    """Use what every worker must be able to do."""
+    with connect(broker.url) as client:
+        assert client.calc.add(1, 1) == 2
+        with pytest.raises(ZeroDivisionError):
+            client.calc.fail("ZeroDivisionError")
+        reply = client.calc.progress.delay(2)
+        assert [u.state for u in reply.updates(timeout=10)].count("PROGRESS") == 2
+        assert reply.get(timeout=5) == 2
+        flow = client.calc.add.s(1, 1) | client.calc.mul.s(10)
+        assert flow.delay().get(timeout=10) == 20
+        assert [r.get(timeout=10) for r in client.calc.add.batch([(n, 1) for n in range(20)])] == [
+            *range(1, 21)
+        ]
+        assert client.catalog["calc"].tasks["calc.add"].backend == "rpc"
+        assert client.catalog["calc"].tasks["calc.ignored"].ignore_result
+
+
+@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
+def test_every_pool_is_served(broker: Broker, pool: Any) -> None:
+    with Worker.start("tests.workers.calc", broker.url, ["calc"], pool=pool) as worker:
+        worker.wait_ready()
+        exercise(broker)
+
+
+@pytest.mark.watchdog(300)
+def test_older_workers_are_served(broker: Broker, other_celery: Path) -> None:
+    with Worker.start(
+        "tests.workers.calc", broker.url, ["calc"], python=other_celery
+    ) as worker:
+        worker.wait_ready()
+        exercise(broker)
