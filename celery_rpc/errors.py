@@ -73,7 +73,8 @@ class RpcError(Exception):
     """
 
     def __init__(self, message: str = "", /, **details: Any) -> None:
-        super().__init__(message or default_message(type(self)))
+        # No super().__init__(): beside RpcError there may be a base with any constructor at all.
+        self.args = (message or default_message(type(self)),)
         self.__dict__.update(details)
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.servers import Broker, ValkeyBroker, Worker, wait_until
+from tests.servers import Broker, FaultProxy, ValkeyBroker, Worker, wait_until
 from tests.servers.process import ROOT
 from tests.servers.worker import Pool
 
@@ -154,3 +154,18 @@ def test_the_messages_that_wait_are_counted(broker: Broker) -> None:
     with Worker.start("tests.workers.calc", place.url, ["calc"], pool="solo") as worker:
         worker.wait_ready()
         wait_until(lambda: place.waiting("calc") == 0)
+
+
+def test_a_worker_comes_back_when_its_link_does(broker: Broker) -> None:
+    with (
+        FaultProxy.before(broker.url) as proxy,
+        Worker.start(
+            "tests.workers.calc", proxy.url(broker.server.fresh_url()), ["calc"], pool="threads"
+        ) as worker,
+    ):
+        worker.wait_ready()
+        proxy.refuse()
+        proxy.cut()
+        wait_until(lambda: "Connection to broker lost" in worker.log)
+        proxy.heal()
+        wait_until(worker.answers, timeout=20)

@@ -1,0 +1,112 @@
+"""The message is the one that Celery itself would send."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from celery import Celery, signals
+
+from celery_rpc import EncodeError, PayloadTooLarge
+from celery_rpc.address import Address
+from celery_rpc.call import DEFAULTS, Call
+from celery_rpc.transport.message import EnvelopeWriter
+
+APP = Celery("golden", set_as_current=False)
+WRITER = EnvelopeWriter("reply-queue", max_payload=1000)
+
+
+def call(*args: Any, **options: Any) -> Call:
+    kwargs = options.pop("kwargs", {})
+    return Call("an-id", "svc.task", Address("svc"), args, kwargs, DEFAULTS.merged(**options))
+
+
+@pytest.mark.parametrize(
+    ("args", "options", "theirs"),
+    [
+        ((), {}, {}),
+        ((1, "two", [3]), {"kwargs": {"x": {"y": None}}}, {"kwargs": {"x": {"y": None}}}),
+        ((1,), {"shadow": "s", "time_limit": 3, "soft_time_limit": 2}, None),
+        ((1,), {"eta": datetime(2030, 1, 1, tzinfo=UTC)}, None),
+        ((1,), {"root_id": "r", "parent_id": "p", "group_id": "g", "group_index": 3}, None),
+        ((1,), {"ignore_result": True, "retries": 2, "replaced_task_nesting": 1}, None),
+        ((1,), {"stamped_headers": ["who"], "who": "me"}, None),
+    ],
+)
+def test_headers_and_body_equal_celerys(
+    args: Any, options: dict[str, Any], theirs: dict[str, Any] | None
+) -> None:
+    envelope = WRITER.write(call(*args, **dict(options)))
+    golden = APP.amqp.as_task_v2(
+        "an-id",
+        "svc.task",
+        args,
+        reply_to="reply-queue",
+        origin=WRITER.origin,
+        **(options if theirs is None else theirs),
+    )
+    assert envelope.headers == golden.headers
+    assert envelope.properties == golden.properties
+    assert json.loads(envelope.body) == json.loads(json.dumps(golden.body))
+
+
+def test_countdown_becomes_an_eta() -> None:
+    eta = datetime.fromisoformat(WRITER.write(call(countdown=60)).headers["eta"])
+    assert abs(eta - datetime.now(UTC) - timedelta(seconds=60)) < timedelta(seconds=5)
+
+
+def test_expiry_is_given_to_the_worker_and_to_the_broker() -> None:
+    envelope = WRITER.write(call(expires=30))
+    left = datetime.fromisoformat(envelope.headers["expires"]) - datetime.now(UTC)
+    assert timedelta(seconds=25) < left <= timedelta(seconds=30)
+    assert 25_000 < (envelope.ttl or 0) <= 30_000
+
+
+def test_long_arguments_are_shown_short() -> None:
+    shown = EnvelopeWriter("q", max_payload=10_000_000).write(call("x" * 5_000)).headers["argsrepr"]
+    assert len(shown) <= 200
+    assert WRITER.write(call("secret", argsrepr="...")).headers["argsrepr"] == "..."
+
+
+def test_the_callers_headers_are_added() -> None:
+    assert WRITER.write(call(headers={"x-tenant": "acme"})).headers["x-tenant"] == "acme"
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "path"),
+    [
+        ((object(),), {}, "args[0]"),
+        ((1, [2, {"k": object()}]), {}, "args[1][1]['k']"),
+        ((), {"user": {"tags": (1, object())}}, "user['tags'][1]"),
+    ],
+)
+def test_what_is_no_json_is_named(args: Any, kwargs: dict[str, Any], path: str) -> None:
+    with pytest.raises(EncodeError) as caught:
+        WRITER.write(call(*args, kwargs=kwargs))
+    assert caught.value.path == path
+    assert path in str(caught.value)
+
+
+def test_endless_nesting_is_an_error_not_a_crash() -> None:
+    knot: list[Any] = []
+    knot.append(knot)
+    with pytest.raises(EncodeError):
+        WRITER.write(call(knot))
+
+
+def test_too_large_is_said_with_sizes() -> None:
+    with pytest.raises(PayloadTooLarge, match="1,000") as caught:
+        WRITER.write(call("x" * 2_000))
+    assert caught.value.size > 2_000
+    assert caught.value.limit == 1_000
+
+
+def test_celerys_signal_can_add_headers() -> None:
+    def trace(sender: Any = None, headers: Any = None, **_: Any) -> None:
+        headers["traceparent"] = f"of {sender}"
+
+    signals.before_task_publish.connect(trace)
+    try:
+        assert WRITER.write(call()).headers["traceparent"] == "of svc.task"
+    finally:
+        signals.before_task_publish.disconnect(trace)

@@ -1,0 +1,75 @@
+"""Pending: the first outcome wins, and whoever waits is woken."""
+
+import asyncio
+import threading
+import time
+from typing import Any
+
+from celery_rpc.deadline import NEVER, Deadline
+from celery_rpc.loops import outcome_of
+from celery_rpc.pending import Outcome, Pending, Update
+from celery_rpc.reply import Updates
+
+
+def test_the_first_outcome_wins() -> None:
+    pending = Pending("i")
+    assert pending.resolve(Outcome("SUCCESS", 1))
+    assert not pending.resolve(Outcome("SUCCESS", 2))
+    assert pending.outcome is not None
+    assert pending.outcome.value == 1
+
+
+def test_many_threads_wait_for_one() -> None:
+    pending = Pending("i")
+    seen: list[Any] = []
+    threads = [
+        threading.Thread(target=lambda: seen.append(pending.wait(Deadline.after(10))))
+        for _ in range(20)
+    ]
+    for thread in threads:
+        thread.start()
+    pending.resolve(Outcome("SUCCESS", 1))
+    for thread in threads:
+        thread.join(timeout=10)
+    assert [outcome.value for outcome in seen] == [1] * 20
+
+
+def test_a_wait_that_ends_early_leaves_no_callback() -> None:
+    pending = Pending("i")
+    began = time.monotonic()
+    assert pending.wait(Deadline.after(0.05)) is None
+    assert time.monotonic() - began < 2
+    assert pending._callbacks == []
+
+
+def test_awaits_in_two_loops_at_once() -> None:
+    pending = Pending("i")
+    values: list[Any] = []
+
+    def run() -> None:
+        outcome = asyncio.run(_await(pending))
+        values.append(outcome.value)
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while len(pending._callbacks) < 4:
+        time.sleep(0.001)
+    pending.resolve(Outcome("SUCCESS", 7))
+    for thread in threads:
+        thread.join(timeout=10)
+    assert values == [7] * 4
+
+
+async def _await(pending: Pending) -> Any:
+    return await outcome_of(pending, NEVER)
+
+
+def test_updates_end_with_the_call_and_miss_none() -> None:
+    pending = Pending("i")
+    for n in range(5):
+        pending.update(Update("PROGRESS", n))
+    threading.Timer(0.05, lambda: pending.update(Update("PROGRESS", 5))).start()
+    threading.Timer(0.1, lambda: pending.resolve(Outcome("SUCCESS"))).start()
+    assert [update.meta for update in Updates(pending, Deadline.after(10))] == [*range(6)]
+    assert pending.state == "SUCCESS"

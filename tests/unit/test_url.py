@@ -1,0 +1,42 @@
+"""BrokerUrl: checked early, and never shown with its password."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from celery_rpc.url import BrokerUrl, masked
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://:secret@host:6379/0", "redis://:***@host:6379/0"),
+        ("amqp://user:secret@host//", "amqp://user:***@host//"),
+        ("sentinel://:secret@a:1;sentinel://:secret@b:2", "sentinel://:***@a:1;sentinel://:***@b:2"),
+        ("redis://host?ssl_password=secret&x=1", "redis://host?ssl_password=***&x=1"),
+        ("redis://host", "redis://host"),
+    ],
+)
+def test_passwords_are_masked(url: str, shown: str) -> None:
+    assert str(BrokerUrl(url)) == shown
+    assert "secret" not in repr(BrokerUrl(url))
+
+
+@given(st.from_regex(r"[A-Za-z0-9%!$&'()*+,;=:/-]{4,20}", fullmatch=True))
+def test_no_password_is_ever_shown(password: str) -> None:
+    text = f"cannot connect to amqp://user:{password}@host:5672/v and so on"
+    assert f":{password}@" not in masked(text)
+
+
+def test_families() -> None:
+    families = {url: BrokerUrl.parse(url).family for url in (
+        "redis://h", "rediss://h", "valkey://h", "amqp://h", "amqps://h", "memory://", "sqs://",
+    )}  # fmt: skip
+    assert set(families.values()) == {"redis", "amqp", "kombu"}
+
+
+def test_database_and_vhost() -> None:
+    assert BrokerUrl("redis://h/3").database == 3
+    assert BrokerUrl("redis://h").database == 0
+    assert BrokerUrl("amqp://h//").vhost == "/"
+    assert BrokerUrl("amqp://h/a%2Fb").vhost == "a/b"
