@@ -439,7 +439,7 @@ else:
     Services = Client
 
 
-def connect(
+def connect(  # pyright: ignore[reportUnknownParameterType]
     broker: str | None = None,
     *,
     backend: str | None = None,
@@ -448,7 +448,7 @@ def connect(
     errors: Sequence[type[Exception]] = (),
     transport_options: Mapping[str, Any] | None = None,
     **limits: Any,
-) -> "Services":  # pyright: ignore[reportUnknownParameterType]
+) -> "Services":
     """Give a client of the services on a broker. Nothing is connected before the first use.
 
     Args:

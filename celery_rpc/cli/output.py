@@ -5,7 +5,7 @@ import json
 import sys
 import unicodedata
 from collections.abc import Mapping, Sequence, Set
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 
@@ -23,6 +23,15 @@ class Cell(NamedTuple):
 
     text: str
     style: str = ""
+
+
+def count(number: int, noun: str) -> str:
+    """Write a number of things: 1 worker, 2 workers, 3 mailboxes."""
+    plural = noun if number == 1 else f"{noun}es" if noun.endswith("x") else f"{noun}s"
+    return f"{number} {plural}"
+
+
+Row = Sequence[Cell | str]
 
 
 def escaped(text: str, keep: str = "\n\t") -> str:
@@ -58,7 +67,9 @@ def console(*, stderr: bool = False) -> "Console":
 def to_plain(value: Any) -> Any:
     """Convert dataclasses, sets and mappings to what JSON has; raises nothing."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {each.name: to_plain(getattr(value, each.name)) for each in dataclasses.fields(value)}
+        return {
+            each.name: to_plain(getattr(value, each.name)) for each in dataclasses.fields(value)
+        }
     if isinstance(value, Mapping):
         return {str(key): to_plain(each) for key, each in value.items()}
     if isinstance(value, Set):
@@ -98,9 +109,7 @@ def print_value(value: Any) -> None:
 # ----- tables
 
 
-def print_table(
-    columns: Sequence[str], rows: Sequence[Sequence[Cell | str]], *, title: str = ""
-) -> None:
+def print_table(columns: Sequence[str], rows: Sequence[Row], *, title: str = "") -> None:
     """Print rows: a table on a terminal, else one line a row with tabs between, and no header."""
     cells = [[each if isinstance(each, Cell) else Cell(each) for each in row] for row in rows]
     if not is_terminal():
@@ -111,18 +120,44 @@ def print_table(
 
 
 def print_rich_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], title: str) -> None:
+    """Print a table for people: a column in which nothing stands is left out."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False)
-    for number, column in enumerate(columns):
+    used = [number for number in range(len(columns)) if any(row[number].text for row in rows)]
+    for number in used:
         figures = all(row[number].text.replace(".", "").isdigit() for row in rows)
-        table.add_column(column, justify="right" if rows and figures else "left", overflow="fold")
+        justify: Literal["right", "left"] = "right" if figures else "left"
+        table.add_column(columns[number], justify=justify, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(escaped(cell.text, keep=""), style=cell.style) for cell in row))
+        cells = [row[number] for number in used]
+        table.add_row(*(Text(escaped(cell.text, keep=""), style=cell.style) for cell in cells))
     screen = console()
     if title:
         screen.print(Text(title, style="dim"))
         screen.print()
     screen.print(table)
+
+
+def print_facts(facts: Mapping[str, Sequence[str]]) -> None:
+    """Print names and their values: a line for each value, the name again in a pipe."""
+    rows = [
+        (name if number == 0 or not is_terminal() else "", value)
+        for name, values in facts.items()
+        for number, value in enumerate(values)
+    ]
+    if not is_terminal():
+        for name, value in rows:
+            click.echo(f"{escaped(name, keep='')}\t{escaped(value, keep='')}")
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in rows:
+        grid.add_row(Text(name.replace("_", " ")), Text(escaped(value, keep="")))
+    console().print(grid)

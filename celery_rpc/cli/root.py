@@ -83,6 +83,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(
+    "rpc",  # as a command of celery; alone it is called what it was started by
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 ok, 1 the task raised or something was found, 2 usage, 3 no such service "

@@ -156,7 +156,10 @@ def command(binary: Path, port: int, directory: Path) -> list[str]:
     """Write the server's command line: nothing is listened to from outside, nothing is kept."""
     options = {"port": str(port), "bind": HOST, "dir": str(directory), "save": "",
                "appendonly": "no", "protected-mode": "yes"}  # fmt: skip
-    return [str(binary), *(word for name, value in options.items() for word in (f"--{name}", value))]
+    return [
+        str(binary),
+        *(word for name, value in options.items() for word in (f"--{name}", value)),
+    ]
 
 
 def free_port() -> int:

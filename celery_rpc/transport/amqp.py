@@ -135,6 +135,8 @@ class AmqpLink(Link):
         self._poll: Any = None
         self._buffer = b""
         self._cancelled = False
+        #: Delivery tag of the last reply that was not acknowledged yet.
+        self._delivered = 0
         self._known_exchange = False
         self._lost_at: float | None = None
         self._tls_lock = RLock()
@@ -192,6 +194,7 @@ class AmqpLink(Link):
     def _set_up(self) -> bool:
         connection = self._connection
         self._cancelled = self._known_exchange = False
+        self._delivered = 0
         self._buffer = b""
         self._on_unblocked()
         replies, express, freight, control = (connection.channel() for _ in range(4))
@@ -205,9 +208,7 @@ class AmqpLink(Link):
             channel.events["basic_return"].add(self._on_return)
         control.events["basic_return"].add(self._on_nobody)
         replies = self._channels["replies"]
-        replies.basic_consume(
-            self.reply_queue, no_ack=True, callback=self._on_reply, on_cancel=self._on_cancel
-        )
+        replies.basic_consume(self.reply_queue, callback=self._on_reply, on_cancel=self._on_cancel)
         sock = connection.transport.sock
         sock.settimeout(WRITE_TIMEOUT)
         self._poll = select.poll()
@@ -232,6 +233,7 @@ class AmqpLink(Link):
         if self._connection is None:
             raise LinkDown("not connected")
         try:
+            self._acknowledge()
             self._run_jobs()
             if not self._frames:
                 self._pump(min(timeout, self.options.heartbeat / 4))
@@ -242,6 +244,16 @@ class AmqpLink(Link):
             raise self._down("the reply queue was deleted")
         frames, self._frames = self._frames, []
         return frames
+
+    def _acknowledge(self) -> None:
+        """Let the broker forget the replies that were delivered; before, it keeps them for us.
+
+        A reply that was sent into a link that had died comes again over the next one.
+        """
+        if self._delivered:
+            arguments = (self._delivered, True)
+            self._channels["replies"].send_method(Basic.Ack, "Lb", arguments)
+            self._delivered = 0
 
     def _down(self, reason: object) -> LinkDown:
         self._lost_at = monotonic()
@@ -317,6 +329,7 @@ class AmqpLink(Link):
                 transport._read_buffer = b""
 
     def _on_reply(self, message: Any) -> None:
+        self._delivered = message.delivery_info["delivery_tag"]
         properties = message.properties
         headers = properties.get("application_headers") or {}
         self._frames.append(

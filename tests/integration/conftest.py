@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from celery_rpc import connect
-from tests.conftest import Broker
-from tests.servers import Worker
+from tests.servers import Broker, Worker
 
 Connect = Callable[..., Any]
 

@@ -93,9 +93,7 @@ class AmqpMailbox:
         exchange = Exchange("celery.pidbox", type="fanout", durable=False)
         queue = Queue(uuid4().hex, exchange, exclusive=True, auto_delete=True)
         self._producer = Producer(self._connection)
-        self._consumer = Consumer(
-            self._connection, [queue], on_message=self._reply, no_ack=True
-        )
+        self._consumer = Consumer(self._connection, [queue], on_message=self._reply, no_ack=True)
         self._stop = Event()
         self._thread = Thread(target=self._run, daemon=True)
 

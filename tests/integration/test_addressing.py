@@ -7,9 +7,7 @@ import pytest
 from celery import chain as celery_chain
 
 from celery_rpc import AmbiguousTask, NoSuchTask, connect
-
-from tests.conftest import Broker
-from tests.servers import RabbitBroker, Worker
+from tests.servers import Broker, RabbitBroker, Worker
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +16,9 @@ def exotic(broker: Broker) -> Iterator[Worker]:
     queues = ["odd.name with-spaces", "by-topic", "by-other-topic", "on-default-exchange"]
     queues += ["quorum", "urgent"] if amqp else []
     # A global prefetch count is refused by quorum queues; Celery notices by itself.
-    with Worker.start("tests.workers.exotic", broker.url, queues, pool="threads", env=amqp) as worker:
+    with Worker.start(
+        "tests.workers.exotic", broker.url, queues, pool="threads", env=amqp
+    ) as worker:
         yield worker.wait_ready()
 
 
@@ -93,7 +93,9 @@ def test_two_tasks_that_want_one_attribute_are_an_error_that_names_both(client: 
 
 def test_a_name_with_control_characters_is_dropped_and_said(client: Any) -> None:
     assert any("control characters" in each for each in client.catalog.diagnostics)
-    assert all(name.isprintable() for each in client.catalog.services.values() for name in each.tasks)
+    assert all(
+        name.isprintable() for each in client.catalog.services.values() for name in each.tasks
+    )
     with pytest.raises(NoSuchTask):
         client["by-topic"]["evil\x1b[31m\nname"]
 
@@ -103,5 +105,3 @@ def test_dir_offers_what_can_be_typed(client: Any) -> None:
     assert {"where", "delay", "class_", "deep"} <= set(names)
     assert "ünïcode" in dir(client["on-default-exchange"].naïve)
     assert list(client["by-topic"]) == sorted(client["by-topic"])
-
-

@@ -8,8 +8,7 @@ from uuid import uuid4
 import pytest
 
 from celery_rpc import BackendMismatch, ConfigurationError, connect
-from tests.conftest import Broker
-from tests.servers import ValkeyBroker, Worker
+from tests.servers import Broker, ValkeyBroker, Worker
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +61,7 @@ def test_progress_and_awaits_work_from_the_store(storing_client: Any) -> None:
     reply = storing_client.calc.progress.delay(3, 0.05)
     assert "PROGRESS" in [update.state for update in reply.updates(timeout=10)]
 
-    async def main() -> list[int]:
+    async def main() -> Any:
         return await asyncio.gather(*(storing_client.calc.add.aio(n, 1) for n in range(100)))
 
     assert asyncio.run(main()) == [*range(1, 101)]

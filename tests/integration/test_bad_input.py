@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from celery_rpc import ConfigurationError, PermissionRefused, RpcError, Unavailable, connect
-from tests.conftest import Broker
-from tests.servers import RedisBroker, ValkeyBroker, free_port
+from tests.servers import Broker, RedisBroker, ValkeyBroker, free_port
 
 
 @pytest.mark.parametrize(
@@ -63,7 +62,7 @@ def test_a_wrong_redis_password_is_said_and_not_shown() -> None:
 
 def test_a_redis_database_that_is_not_there(valkey: RedisBroker) -> None:
     url = valkey.url.rpartition("/")[0] + "/9999"
-    with connect(url) as client, pytest.raises(RpcError, match="out of range|DB index"):
+    with connect(url) as client, pytest.raises(RpcError, match=r"out of range|DB index"):
         client.catalog  # noqa: B018
 
 
@@ -75,9 +74,9 @@ def test_a_wrong_rabbitmq_password_or_vhost_is_said_and_not_shown(rabbitmq: Any)
             client.catalog  # noqa: B018
         assert time.monotonic() - began < 10
         assert "wrong-secret" not in f"{caught.value!r} {client!r} {client.status()}"
-    with connect(rabbitmq.vhost_url("nowhere")) as client:
-        with pytest.raises((PermissionRefused, Unavailable), match="vhost"):
-            client.catalog  # noqa: B018
+    refusal = pytest.raises((PermissionRefused, Unavailable), match="vhost")
+    with connect(rabbitmq.vhost_url("nowhere")) as client, refusal:
+        client.catalog  # noqa: B018
 
 
 @pytest.mark.usefixtures("worker")

@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from celery_rpc import DiscoveryError, NoSuchService, NoSuchTask, connect
-from tests.conftest import Broker
 from tests.integration.mailboxes import AmqpMailbox, Mailboxes, queue, registered
-from tests.servers import ValkeyBroker, Worker, wait_until
+from tests.servers import Broker, ValkeyBroker, Worker, wait_until
 
 
 def start(broker: Broker, **options: Any) -> Worker:
@@ -45,7 +44,7 @@ class TestLive:
     def test_an_unknown_service_ends_in_time_with_what_is_near(self, new_client: Any) -> None:
         client = new_client()
         began = time.monotonic()
-        with pytest.raises(NoSuchService, match="did you mean 'calc'.*online: calc") as caught:
+        with pytest.raises(NoSuchService, match=r"did you mean 'calc'.*online: calc") as caught:
             client.clac  # noqa: B018
         assert time.monotonic() - began < 4
         assert isinstance(caught.value, AttributeError)
@@ -118,7 +117,7 @@ def test_an_old_catalog_is_asked_for_in_the_background(broker: Broker, new_clien
         taken = client.catalog.taken_at
 
         def asked_again() -> bool:
-            return client.catalog.taken_at > taken
+            return bool(client.catalog.taken_at > taken)
 
         wait_until(asked_again, timeout=5, what="the catalog to be asked for anew")
 
@@ -128,17 +127,18 @@ def test_a_task_that_only_some_workers_have_is_tried_until_one_takes_it(
     broker: Broker, new_client: Any
 ) -> None:
     """A rolling deploy: half of the queue's workers do not know the task yet."""
-    with start(broker) as new, Worker.start(
-        "tests.workers.older", broker.url, ["calc"], pool="threads", concurrency=1
-    ) as old:
+    with (
+        start(broker) as new,
+        Worker.start(
+            "tests.workers.older", broker.url, ["calc"], pool="threads", concurrency=1
+        ) as old,
+    ):
         new.wait_ready()
         old.wait_ready()
         client = new_client()
         service = client.refresh()["calc"]
         assert service.partial["calc.mul"] == {new.hostname}
-        assert [client.calc.mul.options(timeout=20)(n, 2) for n in range(12)] == [
-            *range(0, 24, 2)
-        ]
+        assert [client.calc.mul.options(timeout=20)(n, 2) for n in range(12)] == [*range(0, 24, 2)]
 
 
 class TestSimulated:

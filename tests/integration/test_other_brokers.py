@@ -31,9 +31,9 @@ def client() -> Iterator[Any]:
 def test_calls_and_discovery_work_in_memory(client: Any) -> None:
     assert client.svc.add(1, 1) == 2
     assert client.svc.add.delay(1, 2).get(timeout=5) == 3
-    assert [reply.get(timeout=10) for reply in client.svc.add.batch([(n, 1) for n in range(10)])] == [
-        *range(1, 11)
-    ]
+    assert [
+        reply.get(timeout=10) for reply in client.svc.add.batch([(n, 1) for n in range(10)])
+    ] == [*range(1, 11)]
     assert (client.svc.add.s(1, 1) | client.svc.add.s(3)).delay().get(timeout=5) == 5
     with pytest.raises(TypeError):
         client.svc.add(1, None)

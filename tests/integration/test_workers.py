@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from celery_rpc import connect
-from tests.conftest import Broker
-from tests.servers import Worker
+from tests.servers import Broker, Worker
 
 
 def exercise(broker: Broker) -> None:
@@ -37,8 +36,6 @@ def test_every_pool_is_served(broker: Broker, pool: Any) -> None:
 
 @pytest.mark.watchdog(300)
 def test_older_workers_are_served(broker: Broker, other_celery: Path) -> None:
-    with Worker.start(
-        "tests.workers.calc", broker.url, ["calc"], python=other_celery
-    ) as worker:
+    with Worker.start("tests.workers.calc", broker.url, ["calc"], python=other_celery) as worker:
         worker.wait_ready()
         exercise(broker)

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import IO
 
@@ -37,12 +38,14 @@ def kill_session(leader: int) -> list[psutil.Process]:
     for member in members:
         with contextlib.suppress(psutil.Error):
             member.kill()
-    _, alive = psutil.wait_procs(members, timeout=10)
-    return [member for member in alive if _is_running(member)]
+    deadline = time.monotonic() + 10
+    while (alive := [m for m in members if _is_running(m)]) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return alive
 
 
 def _is_running(process: psutil.Process) -> bool:
-    # An orphan stays a zombie where the first process of a container does not reap.
+    # An orphan stays a zombie for as long as the first process of a container does not reap.
     try:
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:

@@ -309,7 +309,8 @@ class FaultProxy:
                 done.set_exception(error)
 
         self._commands.append(run)
-        self._waker.send(b".")
+        with contextlib.suppress(OSError):  # awake anyway, it may have run close() and be gone
+            self._waker.send(b".")
         return done.result(10)
 
 

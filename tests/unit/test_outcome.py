@@ -52,7 +52,9 @@ def test_what_is_no_exception_is_only_a_remote_error(kind: str) -> None:
     assert error.type == kind
 
 
-@pytest.mark.parametrize("kind", ["StopIteration", "StopAsyncIteration", "ExceptionGroup", "MemoryError"])
+@pytest.mark.parametrize(
+    "kind", ["StopIteration", "StopAsyncIteration", "ExceptionGroup", "MemoryError"]
+)
 def test_what_cannot_be_raised_as_itself_is_only_a_remote_error(kind: str) -> None:
     assert type(error_of(failure(kind))) is RemoteError
 

@@ -12,7 +12,10 @@ from celery_rpc.url import BrokerUrl, masked
     [
         ("redis://:secret@host:6379/0", "redis://:***@host:6379/0"),
         ("amqp://user:secret@host//", "amqp://user:***@host//"),
-        ("sentinel://:secret@a:1;sentinel://:secret@b:2", "sentinel://:***@a:1;sentinel://:***@b:2"),
+        (
+            "sentinel://:secret@a:1;sentinel://:secret@b:2",
+            "sentinel://:***@a:1;sentinel://:***@b:2",
+        ),
         ("redis://host?ssl_password=secret&x=1", "redis://host?ssl_password=***&x=1"),
         ("redis://host", "redis://host"),
     ],

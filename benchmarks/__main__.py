@@ -1,0 +1,65 @@
+"""Print the rows: python -m benchmarks."""
+
+import json
+import os
+import platform
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from benchmarks import batch, calls, crowd, discovery, imports
+from benchmarks.rows import Row
+from benchmarks.servers import BROKERS, Servers, serve
+from benchmarks.table import to_table
+from tests.servers.worker import Pool
+
+FAMILIES: dict[str, Callable[[Servers, int], list[Row]]] = {
+    "discovery": discovery.measure,
+    "calls": calls.measure,
+    "gather": crowd.gather,
+    "concurrent": crowd.concurrent,
+    "batch": batch.measure,
+    "imports": imports.measure,
+}
+
+
+@click.command()
+@click.option("--broker", type=click.Choice([*BROKERS, "both"]), default="both", show_default=True)
+@click.option("--only", type=click.Choice(list(FAMILIES)), multiple=True, help="May be repeated.")
+@click.option("--pool", type=click.Choice(["prefork", "threads", "solo"]), default="prefork",
+              show_default=True, help="The worker's pool, of two.")  # fmt: skip
+@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True)
+@click.option("--json", "file", type=click.Path(path_type=Path), help="Write all figures there.")
+def main(broker: str, only: tuple[str, ...], pool: Pool, rounds: int, file: Path | None) -> None:
+    """Measure ours and stock Celery in turns, on one broker and one worker."""
+    console = Console()
+    taken: dict[str, Any] = {}
+    for kind in BROKERS if broker == "both" else (broker,):
+        rows: list[Row] = []
+        with console.status(f"{kind}: starting") as status, serve(kind, pool) as servers:
+            for name in only or FAMILIES:
+                status.update(f"{kind}: {name}")
+                rows += FAMILIES[name](servers, rounds)
+        console.print(to_table(rows, f"{kind}, rpc:// results, {pool} worker, {rounds} rounds"))
+        taken[kind] = [row.to_json() for row in rows]
+    console.print(
+        "Client, worker and broker share this machine: compare the shares, not the times.",
+        style="dim",
+    )
+    if file is not None:
+        machine = {"pool": pool, "rounds": rounds, **describe_machine()}
+        file.write_text(json.dumps({**machine, "rows": taken}, indent=2) + "\n")
+
+
+def describe_machine() -> dict[str, Any]:
+    """Say where the figures are from."""
+    versions = {name: version(name) for name in ("celery", "kombu", "redis", "amqp", "celery-rpc")}
+    return {"cores": os.cpu_count(), "python": platform.python_version(), "versions": versions}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""Table: the rows, to be read."""
+
+from collections.abc import Iterable
+from statistics import median
+
+from rich.table import Table
+
+from benchmarks.rows import Row, to_text
+
+STYLES = {True: "green", False: "red", None: ""}
+
+
+def to_table(rows: Iterable[Row], title: str) -> Table:
+    """Show the rows of one broker."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("row")
+    table.add_column("measure")
+    for name in ("ours", "stock", "ours / stock", "wanted"):
+        table.add_column(name, justify="right")
+    last = ""
+    for row in rows:
+        if last and row.name != last:
+            table.add_section()
+        style = STYLES[row.met]
+        table.add_row(
+            row.name if row.name != last else "",
+            row.measure,
+            *(f"{median(each):,.{digits(row)}f} {row.unit}" for each in (row.ours, row.stock)),
+            f"[{style}]{to_text(row.share)}[/]" if style else to_text(row.share),
+            "" if row.wanted is None else str(row.wanted),
+        )
+        last = row.name
+    return table
+
+
+def digits(row: Row) -> int:
+    """Give the digits after the point that mean something."""
+    return {"s": 2, "ms": 1}.get(row.unit, 0)

@@ -1,0 +1,244 @@
+"""``doctor``: what is wrong, and what to do about it."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.metadata import packages_distributions
+
+import celery
+import click
+
+from celery_rpc.address import Address
+from celery_rpc.cli.connection import Session, open_session
+from celery_rpc.cli.failure import say
+from celery_rpc.cli.leftovers import Leftovers, bound_queues, clean, find_leftovers
+from celery_rpc.cli.options import connection_options, json_option
+from celery_rpc.cli.output import Cell, Row, count, print_json, print_table
+from celery_rpc.cli.paths import complete_queue
+from celery_rpc.deadline import Deadline
+from celery_rpc.errors import RpcError
+from celery_rpc.model import Catalog, Service
+from celery_rpc.transport.amqp import AmqpLink
+from celery_rpc.transport.redis import RedisLink
+
+#: The oldest Celery of services that the tests run against.
+OLDEST = (5, 4)
+
+#: Seconds that a worker may take to report its versions.
+REPORT_WINDOW = 3.0
+
+#: Names that one finding shows.
+SHOWN = 5
+
+_VERSION = re.compile(r"\bcelery:(\d+)\.(\d+)(\S*)")
+
+
+class Severity(StrEnum):
+    """How bad it is."""
+
+    OK = "ok"
+    NOTE = "note"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+STYLES = {Severity.OK: "green", Severity.NOTE: "dim", Severity.WARNING: "yellow",
+          Severity.ERROR: "red"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was found, and what to do about it."""
+
+    severity: Severity
+    text: str
+    remedy: str = ""
+
+    @property
+    def bad(self) -> bool:
+        return self.severity in (Severity.WARNING, Severity.ERROR)
+
+
+@click.command()
+@click.argument("queues", nargs=-1, metavar="[QUEUE]...", shell_complete=complete_queue)
+@click.option("--clean", "cleaning", is_flag=True, help="Delete what dead clients left behind.")
+@json_option
+@connection_options
+@click.pass_context
+def doctor(ctx: click.Context, queues: tuple[str, ...], cleaning: bool, as_json: bool) -> None:
+    """Look for what is wrong, and name the remedy.
+
+    Each QUEUE is looked at too: RabbitMQ does not tell which queues there are. Exit code 1 when
+    there is a warning or an error.
+    """
+    findings = list(check_installation(packages_distributions().get("celery_rpc", ())))
+    found = Leftovers()
+    try:
+        with open_session(ctx) as session:
+            findings += check_fleet(session, queues)
+            link = session.transport.link(Deadline.after(session.client.options.connect_timeout))
+            if isinstance(link, RedisLink):
+                found = find_leftovers(link)
+                findings += check_leftovers(found)
+            show(findings, as_json)
+            if cleaning and isinstance(link, RedisLink):
+                say(f"{count(clean(link, found), 'key')} deleted", kind="note")
+                findings = [each for each in findings if each not in check_leftovers(found)]
+    except RpcError:
+        if not found.keys:
+            show(findings, as_json)
+        raise
+    if any(each.bad for each in findings):
+        ctx.exit(1)
+
+
+def show(findings: Sequence[Finding], as_json: bool) -> None:
+    """Print findings, the worst last: that is what one sees first."""
+    ordered = sorted(findings, key=lambda each: list(Severity).index(each.severity))
+    if as_json:
+        print_json(ordered)
+        return
+    rows: list[Row] = [
+        [Cell(each.severity, STYLES[each.severity]), each.text, each.remedy] for each in ordered
+    ]
+    if rows:
+        print_table(["", "FOUND", "REMEDY"], rows)
+
+
+# ----- here
+
+
+def check_installation(distributions: Iterable[str]) -> Iterator[Finding]:
+    """Look for others who install a package of this name over ours.
+
+    Args:
+        distributions: those that have a top-level package celery_rpc.
+    """
+    ours = "celery-rpc"
+    for name in sorted(set(distributions)):
+        if name.lower().replace("_", "-") != ours:
+            yield Finding(
+                Severity.ERROR,
+                f"the distribution {name} installs a package celery_rpc too, over this one",
+                f"pip uninstall {name} && pip install --force-reinstall {ours}",
+            )
+
+
+# ----- the workers
+
+
+def check_fleet(session: Session, queues: Sequence[str]) -> Iterator[Finding]:
+    """Ask the workers and the broker."""
+    catalog = session.client.catalog
+    if not catalog.workers:
+        yield Finding(Severity.ERROR, f"no worker is online at {session.broker}", "start a service")
+    else:
+        services = count(len(catalog), "service")
+        workers = count(len(catalog.workers), "worker")
+        yield Finding(Severity.OK, f"{services} and {workers} online at {session.broker}")
+    for doubt in catalog.diagnostics:
+        yield Finding(Severity.WARNING, doubt, "look at that worker: does it hang?")
+    for service in catalog.services.values():
+        yield from check_service(service, session.client.options.backend)
+    yield from check_versions(session, catalog)
+    yield from check_queues(session, catalog, queues)
+
+
+def check_service(service: Service, backend: str) -> Iterator[Finding]:
+    """Look at where results go, and at tasks that not every worker has."""
+    wanted = "rpc" if backend == "rpc://" else "redis"
+    told = [task for task in service.public.values() if task.backend and not task.ignore_result]
+    for other in sorted({task.backend for task in told if task.backend} - {wanted}):
+        names = some(task.name for task in told if task.backend == other)
+        yield Finding(
+            Severity.ERROR,
+            f"results of {names} go to {other!r}, this client listens to {wanted!r}",
+            "set their result_backend to 'rpc://', or use --backend",
+        )
+    silent = [task.name for task in service.public.values() if task.ignore_result]
+    if silent:
+        yield Finding(
+            Severity.NOTE,
+            f"{some(silent)} on {service.queue}: ignores its result",
+            "send without waiting: celery-rpc call --no-wait",
+        )
+    for task, nodes in service.partial.items():
+        yield Finding(
+            Severity.WARNING,
+            f"{task} is only on {some(sorted(nodes))}, of {len(service.workers)} workers of "
+            f"{service.queue}",
+            "run one version of the service; until then calls are tried again",
+        )
+
+
+def check_versions(session: Session, catalog: Catalog) -> Iterator[Finding]:
+    """Ask every worker for its version of Celery."""
+    nodes = sorted(catalog.workers)
+    answers = session.ask("report", nodes, REPORT_WINDOW) if nodes else {}
+    versions: set[str] = set()
+    for node in nodes:
+        answer = answers.get(node)
+        found = _VERSION.search(str(answer.body)) if answer else None
+        if found is None:
+            yield Finding(
+                Severity.WARNING, f"{node} does not tell its version", "look at that worker"
+            )
+            continue
+        version = f"{found[1]}.{found[2]}{found[3]}"
+        versions.add(version)
+        if (int(found[1]), int(found[2])) < OLDEST:
+            yield Finding(
+                Severity.WARNING,
+                f"{node} runs Celery {version}",
+                f"upgrade it: {'.'.join(map(str, OLDEST))} is the oldest that is tested",
+            )
+    if versions:
+        there = ", ".join(sorted(versions))
+        yield Finding(Severity.OK, f"Celery {celery.__version__} here, {there} at the workers")
+
+
+# ----- the queues
+
+
+def check_queues(session: Session, catalog: Catalog, queues: Sequence[str]) -> Iterator[Finding]:
+    """Look for messages that nobody will take."""
+    deadline = Deadline.after(REPORT_WINDOW)
+    link = session.transport.link(deadline)
+    named = {*queues, "celery"}  # Celery's default queue, where lost messages end up
+    if isinstance(link, RedisLink):
+        named |= bound_queues(link)
+    elif not isinstance(link, AmqpLink):
+        return
+    for queue in sorted(named - set(catalog)):
+        depth = link.depth(Address(queue), deadline)
+        messages, consumers = depth or (0, None)
+        if messages and not consumers:
+            yield Finding(
+                Severity.ERROR,
+                f"{count(messages, 'message')} in queue {queue}, and no worker listens",
+                f"start a worker with -Q {queue}, or celery purge -Q {queue}",
+            )
+
+
+def check_leftovers(found: Leftovers) -> list[Finding]:
+    """Tell what clients that are gone left on a Redis broker."""
+    remedy = "celery-rpc doctor --clean deletes them"
+    findings: list[Finding] = []
+    if found.replies:
+        text = f"{count(len(found.replies), 'reply list')} of dead clients: {some(found.replies)}"
+        findings.append(Finding(Severity.WARNING, text, remedy))
+    if found.mailboxes:
+        text = f"{count(len(found.mailboxes), 'mailbox')} that Celery left: {some(found.mailboxes)}"
+        findings.append(Finding(Severity.WARNING, text, remedy))
+    if not found.complete:
+        text = "the search for what dead clients left took too long"
+        findings.append(Finding(Severity.NOTE, text, "run it again at a quieter time"))
+    return findings
+
+
+def some(names: Iterable[str]) -> str:
+    """Give names as a list in a sentence, not too many."""
+    every = list(names)
+    more = f" and {len(every) - SHOWN} more" if len(every) > SHOWN else ""
+    return ", ".join(every[:SHOWN]) + more

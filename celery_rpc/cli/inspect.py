@@ -1,0 +1,235 @@
+"""What is there: ``ls``, ``describe`` and ``ping``."""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+from celery_rpc.cli.connection import Session, open_session, say_doubts
+from celery_rpc.cli.failure import say
+from celery_rpc.cli.options import connection_options, given, json_option
+from celery_rpc.cli.output import (
+    Cell,
+    Row,
+    count,
+    print_facts,
+    print_json,
+    print_table,
+    to_json,
+    to_plain,
+)
+from celery_rpc.cli.paths import complete_path, complete_queue, find, path_of, python_of
+from celery_rpc.errors import DiscoveryError
+from celery_rpc.model import Catalog, Service, TaskSpec
+from celery_rpc.proxy import TaskProxy
+
+#: Seconds to wait for the answer to a ping.
+PING_WINDOW = 1.0
+
+DOUBT = "yellow"
+
+
+@click.command()
+@click.argument("queue", required=False, shell_complete=complete_queue)
+@json_option
+@connection_options
+@click.pass_context
+def ls(ctx: click.Context, queue: str | None, as_json: bool) -> None:
+    """List the services, or the tasks of the one behind QUEUE.
+
+    In a pipe: a line each, columns separated by tabs, no header.
+    """
+    with open_session(ctx) as session:
+        service = session.client.service(queue) if queue is not None else None
+        catalog = session.client.catalog
+        if as_json:
+            print_json(plain_catalog(session, catalog) if service is None else plain(service))
+        elif service is not None:
+            print_tasks(catalog, service)
+        else:
+            print_services(session, catalog)
+        say_doubts(catalog)
+
+
+def print_services(session: Session, catalog: Catalog) -> None:
+    rows: list[Row] = [
+        [
+            Cell(service.queue, "bold"),
+            str(len(service.public)),
+            str(len(service.workers)),
+            backends_of(service.public.values()),
+            Cell(f"{len(service.partial)} partial" if service.partial else "", DOUBT),
+        ]
+        for service in catalog.services.values()
+    ]
+    if not rows:
+        say(f"no worker is online at {session.broker}", kind="note")
+        return
+    tasks = sum(len(service.public) for service in catalog.services.values())
+    title = (
+        f"{session.broker}   {count(len(rows), 'service')}, {count(tasks, 'task')}, "
+        f"{count(len(catalog.workers), 'worker')}"
+    )
+    print_table(["SERVICE", "TASKS", "WORKERS", "BACKEND", ""], rows, title=title)
+
+
+def print_tasks(catalog: Catalog, service: Service) -> None:
+    rows: list[Row] = [
+        [
+            Cell(path_of(catalog, service, task.name), "bold"),
+            share(service, task.name),
+            backends_of([task]),
+            Cell(remark(service, task), DOUBT if task.name in service.partial else "dim"),
+        ]
+        for task in service.public.values()
+    ]
+    title = f"{service.queue}   {count(len(rows), 'task')}, {count(len(service.workers), 'worker')}"
+    print_table(["TASK", "WORKERS", "BACKEND", ""], rows, title=title)
+
+
+@click.command()
+@click.argument("path", shell_complete=complete_path)
+@json_option
+@connection_options
+@click.pass_context
+def describe(ctx: click.Context, path: str, as_json: bool) -> None:
+    """Show all that is known of a service or a task.
+
+    PATH is a service (billing), a task (billing.add), or queue:name for any other name.
+    """
+    with open_session(ctx) as session:
+        found = find(session.client, path)
+        catalog = session.client.catalog
+        if isinstance(found, TaskProxy):
+            service = session.client.service(found.queue)
+            if as_json:
+                print_json(plain_task(service, found.spec))
+            else:
+                print_facts(task_facts(catalog, service, found.spec))
+        elif as_json:
+            print_json(plain(found))
+        else:
+            print_facts(service_facts(catalog, found))
+        say_doubts(catalog)
+
+
+def task_facts(catalog: Catalog, service: Service, task: TaskSpec) -> dict[str, Sequence[str]]:
+    """Give what is known of a task."""
+    known = {each.name for each in dataclasses.fields(TaskSpec)} - {"name", "backend"}
+    partial = task.name in service.partial
+    holders = service.partial.get(task.name, service.workers)
+    return {
+        "task": [task.name],
+        "queue": [service.queue],
+        "path": [path_of(catalog, service, task.name)],
+        "python": [f"{python_of(service, task)}(...)"],
+        "backend": [task.backend or "unknown"],
+        **{name: [to_json(getattr(task, name))] for name in sorted(known)},
+        "workers": sorted(holders),
+        "partial": [f"on {share(service, task.name)} workers"] if partial else [],
+    }
+
+
+def service_facts(catalog: Catalog, service: Service) -> dict[str, Sequence[str]]:
+    """Give what is known of a service."""
+    partial = [
+        f"{task}: only {', '.join(sorted(nodes))}" for task, nodes in service.partial.items()
+    ]
+    return {
+        "service": [service.queue],
+        "exchange": [service.address.exchange or "(default)"],
+        "routing_key": [service.address.routing_key],
+        "arguments": [to_json(service.arguments)] if service.arguments else [],
+        "backend": [backends_of(service.public.values())],
+        "workers": sorted(service.workers),
+        "tasks": [path_of(catalog, service, task) for task in service.public],
+        "partial": partial,
+    }
+
+
+@click.command()
+@click.argument("queue", required=False, shell_complete=complete_queue)
+@json_option
+@connection_options
+@click.pass_context
+def ping(ctx: click.Context, queue: str | None, as_json: bool) -> None:
+    """List the workers that answer, with the milliseconds that it took.
+
+    Those of one service when QUEUE is given. Exit code 1 when a worker does not answer.
+    """
+    with open_session(ctx) as session:
+        if queue is not None:
+            nodes = sorted(session.client.service(queue).workers)
+        else:
+            nodes = sorted(session.client.catalog.workers)
+        if not nodes:
+            raise DiscoveryError(f"no worker is online at {session.broker}: start a service")
+        answers = session.ask("ping", nodes, given(ctx, "timeout") or PING_WINDOW)
+    times = {node: answers[node].seconds * 1000 if node in answers else None for node in nodes}
+    if as_json:
+        print_json([{"worker": node, "ms": ms and round(ms, 3)} for node, ms in times.items()])
+    else:
+        rows: list[Row] = [
+            [
+                Cell(node, "bold"),
+                Cell("-" if ms is None else f"{ms:.1f}"),
+                Cell("no answer" if ms is None else "", "red"),
+            ]
+            for node, ms in times.items()
+        ]
+        print_table(["WORKER", "MS", ""], rows)
+    if None in times.values():
+        ctx.exit(1)
+
+
+# ----- words for what is known
+
+
+def backends_of(tasks: Iterable[TaskSpec]) -> str:
+    """Give where results go, each once."""
+    return ",".join(sorted({task.backend or "unknown" for task in tasks})) or "-"
+
+
+def share(service: Service, task: str) -> str:
+    """Give how many of a service's workers have a task: 3, or 1/3."""
+    holders = service.partial.get(task)
+    every = len(service.workers)
+    return str(every) if holders is None else f"{len(holders)}/{every}"
+
+
+def remark(service: Service, task: TaskSpec) -> str:
+    remarks: list[str] = []
+    if task.name in service.partial:
+        remarks.append(f"partial: {', '.join(sorted(service.partial[task.name]))}")
+    if task.ignore_result:
+        remarks.append("no result")
+    return "; ".join(remarks)
+
+
+# ----- JSON
+
+
+def plain_catalog(session: Session, catalog: Catalog) -> dict[str, Any]:
+    """Give a catalog as JSON has it."""
+    return {
+        "broker": session.broker,
+        "complete": catalog.complete,
+        "services": [plain(service) for service in catalog.services.values()],
+        "workers": sorted(catalog.workers),
+        "missing": sorted(catalog.missing),
+        "diagnostics": list(catalog.diagnostics),
+    }
+
+
+def plain(service: Service) -> dict[str, Any]:
+    """Give a service as JSON has it; Celery's own tasks are left out."""
+    fields = to_plain(service)
+    return {**fields, "tasks": [to_plain(task) for task in service.public.values()]}
+
+
+def plain_task(service: Service, task: TaskSpec) -> dict[str, Any]:
+    """Give a task as JSON has it."""
+    holders = service.partial.get(task.name, service.workers)
+    return {**to_plain(task), "queue": service.queue, "python": python_of(service, task),
+            "workers": sorted(holders), "partial": task.name in service.partial}  # fmt: skip

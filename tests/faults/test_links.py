@@ -1,0 +1,135 @@
+"""Links that are cut, refused or frozen: the reply survives, and every call ends in time."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from celery_rpc import DeadlineExceeded, OutcomeUnknown, RpcError, Unavailable
+from tests.servers import FaultProxy, wait_until
+
+#: Seconds by which a call may end after its deadline.
+GRACE = 0.5
+#: What a loaded machine may add.
+SLACK = 1.5
+
+Connect = Callable[..., Any]
+
+
+def elapsed(call: Callable[[], Any]) -> tuple[Any, float]:
+    """Give a call's value or error, and the seconds that it took."""
+    began = time.monotonic()
+    try:
+        value = call()
+    except RpcError as error:
+        value = error
+    return value, time.monotonic() - began
+
+
+@pytest.mark.parametrize("fault", ["refuse", "freeze"])
+def test_R01_every_call_ends_by_its_deadline(linked: Connect, link: FaultProxy, fault: str) -> None:
+    client = linked()
+    add = client.calc.add.options(timeout=2)
+    getattr(link, fault)()
+    if fault == "refuse":
+        link.cut()
+    for call in (lambda: add(1, 1), lambda: add.delay(1, 1), lambda: add.batch([(1, 1)])):
+        error, seconds = elapsed(call)
+        assert isinstance(error, Unavailable | OutcomeUnknown), error
+        assert seconds < 2 + GRACE + SLACK
+
+
+def test_R02_a_used_client_finds_the_broker_gone(linked: Connect, link: FaultProxy) -> None:
+    client = linked()
+    link.refuse()
+    link.cut()
+    error, seconds = elapsed(lambda: client.calc.add(1, 1))
+    assert isinstance(error, Unavailable | OutcomeUnknown)
+    assert seconds < 1.0 + GRACE + SLACK
+    link.heal()
+    wait_until(lambda: client.status()["connected"], timeout=10, what="it to connect again")
+    assert client.calc.add(1, 1) == 2
+
+
+def test_R06_a_link_that_is_cut_and_heals_gives_the_value(
+    linked: Connect, link: FaultProxy
+) -> None:
+    client = linked()
+    reply = client.calc.sleep.delay(1.5)
+    link.cut()
+    assert reply.get(timeout=15) == 1.5
+
+
+def test_R07_a_reply_that_came_while_the_link_was_down_is_not_lost(
+    linked: Connect, link: FaultProxy
+) -> None:
+    client = linked()
+    reply = client.calc.sleep.delay(1.0)
+    link.refuse()
+    link.cut()
+    time.sleep(2.5)  # the fault lasts so long: the reply comes in the middle of it
+    link.heal()
+    assert reply.get(timeout=15) == 1.0
+
+
+@pytest.mark.watchdog(90)
+def test_R08_a_half_open_link_is_noticed(linked: Connect, link: FaultProxy) -> None:
+    client = linked()
+    reply = client.calc.sleep.delay(1.0)
+    link.freeze()
+    wait_until(lambda: not client.status()["connected"], timeout=40, what="it to be noticed")
+    link.heal()
+    link.cut()
+    assert reply.get(timeout=20) == 1.0
+
+
+def test_R09_no_id_is_returned_that_the_broker_has_not_confirmed(
+    linked: Connect, link: FaultProxy
+) -> None:
+    client = linked()
+    link.freeze()
+    for options in ({}, {"ignore_result": True}):
+        task = client.calc.add.options(timeout=1.5, **options)
+        error, seconds = elapsed(partial(task.delay, 1, 1))
+        assert isinstance(error, OutcomeUnknown | Unavailable)
+        assert seconds < 1.5 + GRACE + SLACK
+
+
+def test_R30_a_wait_that_was_interrupted_can_be_taken_up_again(linked: Connect) -> None:
+    import signal
+
+    client = linked()
+    reply = client.calc.sleep.delay(1.0)
+    signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    with pytest.raises(KeyboardInterrupt):
+        reply.get(timeout=10)
+    assert reply.get(timeout=10) == 1.0
+    assert client.calc.add(1, 1) == 2
+
+
+def test_a_slow_link_changes_nothing(linked: Connect, link: FaultProxy) -> None:
+    client = linked()
+    link.slow(0.05)
+    assert [reply.get(timeout=20) for reply in client.calc.add.batch([(n, 1) for n in range(50)])]
+
+
+def test_a_link_that_gives_byte_by_byte_changes_nothing(linked: Connect, link: FaultProxy) -> None:
+    client = linked()
+    link.slice(1)
+    assert client.calc.echo("x" * 300) == "x" * 300
+    assert client.calc.add(1, 1) == 2
+
+
+def test_a_deadline_that_passed_is_forgotten(linked: Connect) -> None:
+    client = linked()
+    replies = [client.calc.sleep.delay(0.5)]
+    with pytest.raises(DeadlineExceeded):
+        replies[0].get(timeout=0.05)
+    replies.clear()
+    for _ in range(20):
+        with pytest.raises(DeadlineExceeded):
+            client.calc.sleep.options(timeout=0.02)(0.05)
+    assert client.status()["pending"] == 0
