@@ -5,7 +5,6 @@ import difflib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from celery_rpc import loops
@@ -32,17 +31,13 @@ from celery_rpc.url import BrokerUrl, masked
 #: Where the broker's URL is looked for when connect() is not told.
 ENVIRONMENT = ("CELERY_RPC_BROKER", "CELERY_BROKER_URL")
 
-#: Before a call is sent again that a worker refused because it does not (yet) know the task:
-#: seconds, each pause twice the one before.
-SKEW_PAUSE = (0.05, 1.0)
-
 
 class BaseClient:
     """What every client has; generated stubs add the services."""
 
     def __init__(self, options: ClientOptions, transport: BrokerTransport | None = None) -> None:
         self._options = options
-        self._transport = transport or BrokerTransport(options)
+        self._transport = transport or BrokerTransport(options, self._known_elsewhere)
         self._fleet = Fleet(self._transport.broadcast, self._transport.unexpect, options)
 
     # ----- the tree
@@ -122,23 +117,15 @@ class BaseClient:
     ) -> Any:
         """Call and wait for the value."""
         call = self._call(task, address, args, kwargs, options, blocking=True)
-        deadline = Deadline.after(self._time_of(call))
-        pause, longest = SKEW_PAUSE
-        while True:
-            pending = self._transport.send(call, confirm=call.options.ignore_result)
-            if call.options.ignore_result:
-                return None
-            try:
-                outcome = pending.wait(deadline)
-            finally:
-                if not pending.done:
-                    self._transport.forget(call.id)
-            if not self._refused(outcome, call, deadline, pause):
-                return value_of(outcome, pending)
-            # Refused and never run, by a worker that is older than another one on this queue.
-            sleep(pause)
-            pause = min(longest, pause * 2)
-            call = self._again(call)
+        pending = self._transport.send(call, confirm=call.options.ignore_result)
+        if call.options.ignore_result:
+            return None
+        try:
+            outcome = pending.wait(pending.deadline)
+        finally:
+            if not pending.done:
+                self._transport.forget(call.id)
+        return value_of(outcome, pending)
 
     async def call_async(
         self,
@@ -150,22 +137,15 @@ class BaseClient:
     ) -> Any:
         """Call and await the value; the event loop is never blocked."""
         call = self._call(task, address, args, kwargs, options, blocking=True)
-        deadline = Deadline.after(self._time_of(call))
-        pause, longest = SKEW_PAUSE
-        while True:
-            pending = self._transport.send_soon(call)
-            if call.options.ignore_result:
-                return None
-            try:
-                outcome = await loops.outcome_of(pending, deadline)
-            finally:
-                if not pending.done:
-                    self._transport.forget(call.id)
-            if not self._refused(outcome, call, deadline, pause):
-                return value_of(outcome, pending)
-            await asyncio.sleep(pause)
-            pause = min(longest, pause * 2)
-            call = self._again(call)
+        pending = self._transport.send_soon(call)
+        if call.options.ignore_result:
+            return None
+        try:
+            outcome = await loops.outcome_of(pending, pending.deadline)
+        finally:
+            if not pending.done:
+                self._transport.forget(call.id)
+        return value_of(outcome, pending)
 
     def send(
         self,
@@ -243,9 +223,6 @@ class BaseClient:
             return options.timeout
         return self._options.timeout if blocking else None
 
-    def _time_of(self, call: Call) -> float | None:
-        return None if call.expires_in is None else call.expires_in + call.options.starts_after
-
     def _check_answer(self, task: TaskSpec, options: CallOptions, blocking: bool) -> None:
         """Refuse to wait for a reply that cannot come.
 
@@ -269,32 +246,11 @@ class BaseClient:
                 "connect(backend=...) to theirs; .options(ignore_result=True) sends without a reply"
             )
 
-    def _refused(
-        self, outcome: Outcome | None, call: Call, deadline: Deadline, pause: float
-    ) -> bool:
-        """Tell whether a worker refused the call that another one on its queue would take."""
-        if outcome is None or not isinstance(outcome.error, NoSuchTask):
-            return False
-        service = self._fleet.peek().services.get(call.address.queue)
-        holders = service.partial.get(call.task) if service else None
-        if service is not None and holders is None and call.task in service.tasks:
-            self._fleet.expire()  # the catalog did not know of that worker
-            service = self._fleet.catalog(fresh=True).services.get(call.address.queue)
-            holders = service.partial.get(call.task) if service else None
-        left = deadline.remaining()
-        return bool(holders) and (left is None or left > pause)
-
-    def _again(self, call: Call) -> Call:
-        """Give the same call under a new id."""
-        return Call(
-            id=self._transport.new_id(),
-            task=call.task,
-            address=call.address,
-            args=call.args,
-            kwargs=call.kwargs,
-            options=call.options,
-            expires_in=call.expires_in,
-        )
+    def _known_elsewhere(self, call: Call) -> bool:
+        """Tell whether another worker on the queue has the task that one refused."""
+        if not self._fleet.is_partial(call.address.queue, call.task):
+            self._fleet.catalog(fresh=True)  # it did not know of that worker
+        return self._fleet.peek().find(call.address.queue, call.task) is not None
 
     def _reply(self, pending: Pending, call: Call) -> Reply[Any]:
         reply: Reply[Any] = Reply(pending, self)

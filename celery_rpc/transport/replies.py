@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 from kombu.utils.json import loads
 
 from celery_rpc.deadline import NEVER, Deadline
-from celery_rpc.errors import Overloaded, ResultError
+from celery_rpc.errors import NoSuchTask, Overloaded, ResultError
 from celery_rpc.pending import Outcome, Pending
 from celery_rpc.transport.base import Frame
 from celery_rpc.transport.outcome import Malformed, Registry, parse_meta, to_outcome
@@ -34,6 +34,8 @@ class ReplyTable:
 
     def __init__(self, registry: Registry, max_in_flight: int) -> None:
         self.registry = registry
+        #: Takes a call that a worker refused unexecuted.
+        self.again: Callable[[Pending, Outcome], object] = Pending.resolve
         self.max_in_flight = max_in_flight
         self.counters: Counter[str] = Counter()
         self._pending: WeakValueDictionary[str, Pending] = WeakValueDictionary()
@@ -138,6 +140,8 @@ class ReplyTable:
         outcome = to_outcome(meta, pending.task, self.registry)
         if not isinstance(outcome, Outcome):
             pending.update(outcome)
+        elif isinstance(outcome.error, NoSuchTask) and pending.call is not None:
+            self.again(pending, outcome)
         elif pending.resolve(outcome):
             self.counters["replies"] += 1
         else:
