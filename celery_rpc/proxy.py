@@ -37,8 +37,21 @@ class Caller(Protocol):
     def service(self, queue: str) -> Service: ...
 
 
+class Documented:
+    """A docstring: the class's own text, and for an instance what ``describe()`` gives.
+
+    It makes ``help(client.billing.add)`` tell of the remote task.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __get__(self, instance: Any, owner: type[Any]) -> str:
+        return self.text if instance is None else str(instance._describe())
+
+
 class TaskProxy:
-    """A remote task: call it, send it, await it, or make a signature of it."""
+    __doc__: Any = Documented("A remote task: call it, send it, await it, or make a signature of it.")
 
     def __init__(
         self, spec: TaskSpec, address: Address, caller: Caller, options: CallOptions
@@ -47,9 +60,11 @@ class TaskProxy:
         self._address = address
         self._caller = caller
         self._options = options
-        self.__name__ = spec.name.rpartition(".")[2]
+        self.__name__ = spec.name
         self.__qualname__ = spec.name
-        self.__doc__ = f"Remote task {spec.name} on queue {address.queue}."
+
+    def _describe(self) -> str:
+        return f"Remote task {self.name} on queue {self.queue}."
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the task and wait for its value, like a local function."""
@@ -159,7 +174,7 @@ RESERVED = frozenset(name for name in vars(TaskProxy) if not name.startswith("_"
 
 
 class Namespace:
-    """A service, or a part of it: its attributes are tasks and further namespaces."""
+    __doc__: Any = Documented("A service, or a part of it: its attributes are tasks and namespaces.")
 
     def __init__(
         self, caller: Caller, queue: str, prefix: str = "", options: CallOptions | None = None
@@ -168,6 +183,9 @@ class Namespace:
         self._queue = queue
         self._prefix = prefix
         self._call_options = options or CallOptions()
+
+    def _describe(self) -> str:
+        return f"{self!r} Its tasks: {', '.join(self) or 'none'}."
 
     def __getitem__(self, name: str) -> Any:
         """Give the task or namespace of that name; any text is a name here, dots included."""

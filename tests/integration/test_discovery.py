@@ -1,5 +1,7 @@
 """Discovery: quick, honest about what it does not know, and bounded."""
 
+import inspect
+import pydoc
 import time
 from typing import Any
 
@@ -72,6 +74,9 @@ class TestLive:
         assert "calc.add" in list(client.calc)
         assert client.calc.add == client.calc.calc.add
         assert repr(client.calc) == "<Namespace calc>"
+        assert "calc.add" in pydoc.render_doc(client.calc)
+        assert "Remote task calc.add" in pydoc.render_doc(client.calc.add)
+        assert inspect.signature(client.calc.add)
         assert repr(client.calc.add) == "<TaskProxy calc.add on calc>"
         assert client.calc._ipython_key_completions_()
         assert client._ipython_key_completions_() == ["calc"]
@@ -138,7 +143,10 @@ def test_a_task_that_only_some_workers_have_is_tried_until_one_takes_it(
         client = new_client()
         service = client.refresh()["calc"]
         assert service.partial["calc.mul"] == {new.hostname}
-        assert [client.calc.mul.options(timeout=20)(n, 2) for n in range(12)] == [*range(0, 24, 2)]
+        mul = client.calc.mul.options(timeout=20)
+        wanted = [*range(0, 24, 2)]
+        assert [mul(n, 2) for n in range(12)] == wanted
+        assert [reply.get() for reply in mul.batch([(n, 2) for n in range(12)])] == wanted
 
 
 class TestSimulated:
