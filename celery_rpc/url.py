@@ -37,7 +37,7 @@ FAMILIES = {
     "slmq": "kombu",
 }
 
-_SECRET = re.compile(r"(?P<before>[a-zA-Z][\w+.-]*://[^\s/:@]*):(?P<secret>[^\s@]*)@")
+_SECRET = re.compile(r"(?P<before>[a-zA-Z][\w+.-]*://[^\s/:@]*):(?P<secret>\S*)@")
 _SECRET_OPTION = re.compile(r"(?P<name>(?:sentinel_|ssl_|key)?password=)[^&\s]+", re.IGNORECASE)
 
 

@@ -110,5 +110,11 @@ class ReplyBackend(Backend):  # type: ignore[misc]
     def save_group(self, group_id: str, result: Any) -> Any:
         return result
 
+    def ensure_chords_allowed(self) -> None:
+        raise CanvasError(
+            "a chord (a group followed by a task) cannot be sent: workers that answer over rpc:// "
+            "cannot count its parts. Wait for the group, and call the body with its values"
+        )
+
     def on_task_call(self, producer: Any, task_id: str) -> dict[str, Any]:
         return {}

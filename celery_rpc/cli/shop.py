@@ -71,7 +71,9 @@ def open_shop(broker: str, **settings: Any) -> Generator[Shop, None, None]:
 def tidy_end() -> Generator[None, None, None]:
     """See to it that whatever asks this process to end lets it end its children first."""
     asked = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.signal(number, interrupt) for number in asked}
+    # What is ignored stays so: that is how nohup works.
+    heard = [number for number in asked if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in heard}
     try:
         yield
     finally:

@@ -10,7 +10,7 @@ import os
 import select
 import socket
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from struct import Struct
@@ -87,8 +87,7 @@ class Confirms:
         self.open[self.tag] = (receipt, task_id)
 
     def _settle(self, error: type[Exception] | None, tag: int, multiple: bool) -> None:
-        tags = [each for each in self.open if each <= tag] if multiple else [tag]
-        for each in tags:
+        for each in self._up_to(tag) if multiple else [tag]:
             receipt, task_id = self.open.pop(each, (None, ""))
             if receipt is None:
                 continue
@@ -98,6 +97,11 @@ class Confirms:
             if refusal is not None:
                 self.refuse(task_id, refusal)
             receipt.settle(task_id, refusal)
+
+    def _up_to(self, tag: int) -> Iterator[int]:
+        """Give the open tags up to one, oldest first; writers may add others meanwhile."""
+        while self.open and (oldest := next(iter(self.open))) <= tag:
+            yield oldest
 
     def fail(self, error: Exception) -> None:
         """Refuse all that is open: the broker closed the channel."""

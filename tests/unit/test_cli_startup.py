@@ -1,0 +1,30 @@
+"""What the command line loads, and when."""
+
+import subprocess
+import sys
+
+import pytest
+
+SLOW = ("celery", "kombu", "redis", "amqp", "rich", "IPython", "celery_rpc.client")
+
+
+def loaded_by(*args: str) -> set[str]:
+    code = f"""
+import sys
+from celery_rpc.cli import main
+main({list(args)!r}, standalone_mode=False)
+print("loaded:", *sys.modules, file=sys.stderr)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
+    )
+    return set(done.stderr.split("loaded:")[1].split())
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_loads_nothing_that_takes_long(option: str) -> None:
+    assert not loaded_by(option).intersection(SLOW)
+
+
+def test_rich_is_loaded_by_those_alone_who_draw() -> None:
+    assert "rich" not in loaded_by("call", "--help")
