@@ -21,10 +21,10 @@ def measure(servers: Servers, rounds: int) -> list[Row]:
                 return timed_with_cpu(lambda: [servers.send() for _ in range(COUNT)])
 
         mine, theirs = alternate(ours, stock, rounds)
-    label = f"{COUNT:,} sent: "
+    label = f"batch {COUNT:,}"
     return [
-        Row("batch", label + "wall", "s", [w for w, _ in mine], [w for w, _ in theirs]),
-        Row("batch", label + "client CPU", "µs", to_each(mine), to_each(theirs)),
+        Row(label, "wall", "s", [w for w, _ in mine], [w for w, _ in theirs]),
+        Row(label, "client CPU", "µs", to_each(mine), to_each(theirs)),
     ]
 
 

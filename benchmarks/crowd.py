@@ -44,11 +44,11 @@ def measure(servers: Servers, rounds: int, name: str, count: int) -> list[Row]:
             partial(run, lambda: asyncio.to_thread(servers.call), count),
             rounds,
         )
-    label = f"{count:,} at once: "
+    label = f"{name} {count:,}"
     return [
-        Row(name, label + "wall", "s", [g.wall for g in mine], [g.wall for g in theirs]),
-        Row(name, label + "client CPU", "µs", [g.cpu for g in mine], [g.cpu for g in theirs]),
-        Row(name, label + "loop lag", "ms", [g.lag for g in mine], [g.lag for g in theirs]),
+        Row(label, "wall", "s", [g.wall for g in mine], [g.wall for g in theirs]),
+        Row(label, "client CPU", "µs", [g.cpu for g in mine], [g.cpu for g in theirs]),
+        Row(label, "loop lag", "ms", [g.lag for g in mine], [g.lag for g in theirs]),
     ]
 
 

@@ -52,7 +52,7 @@ def run(program: str) -> float:
     done = subprocess.run(
         [sys.executable, "-c", TIMED.format(program)],
         check=True,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
         timeout=60,
     )

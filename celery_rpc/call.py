@@ -9,6 +9,7 @@ from typing import Any
 from celery_rpc.address import Address
 from celery_rpc.config import UNSET, Unset, check_seconds
 from celery_rpc.errors import ConfigurationError
+from celery_rpc.model import TaskSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,13 +21,15 @@ class CallOptions:
     countdown: float | None = None
     eta: datetime | str | None = None
     expires: float | datetime | str | None = None
-    #: 0 to 9; on RabbitMQ higher goes first, and the queue needs x-max-priority.
+    #: On RabbitMQ 0 to 255, higher goes first, and the queue needs x-max-priority; on Redis 0 to
+    #: 9, and 0 goes first (kombu's priority_steps).
     priority: int | None = None
     headers: Mapping[str, Any] | None = None
     task_id: str | None = None
     link: Any = None
     link_error: Any = None
-    ignore_result: bool = False
+    #: None: what the task itself says.
+    ignore_result: bool | None = None
     shadow: str | None = None
     time_limit: float | None = None
     soft_time_limit: float | None = None
@@ -85,6 +88,10 @@ class CallOptions:
                 raise ConfigurationError(f"{name} must be a number of seconds, not {value!r}")
         if self.priority is not None and self.priority not in range(256):
             raise ConfigurationError(f"priority must be between 0 and 255, not {self.priority!r}")
+        if self.delivery_mode not in (None, 1, 2, "transient", "persistent"):
+            raise ConfigurationError(
+                f"delivery_mode must be 'persistent' or 'transient', not {self.delivery_mode!r}"
+            )
         if self.task_id is not None and not (isinstance(self.task_id, str) and self.task_id):
             raise ConfigurationError(f"task_id must be a string, not {self.task_id!r}")
         if not (self.expires is None or isinstance(self.expires, int | float | str | datetime)):
@@ -122,6 +129,15 @@ def _unknown(name: str) -> str:
     near = difflib.get_close_matches(name, KNOWN, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return f"there is no option {name!r}{hint} (a task's own keywords go in kwargs)"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a proxy stands for: a task, where it is, and how it is called."""
+
+    spec: TaskSpec
+    address: Address
+    options: CallOptions = DEFAULTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,8 @@ class ClientOptions:
     max_in_flight: int = 10_000
     #: A larger message is PayloadTooLarge.
     max_payload: int = 16 * 1024 * 1024
-    #: Exception classes that may be raised as themselves, beside the builtin ones.
+    #: Exception classes of which a RemoteError may be an instance too, beside the builtin ones;
+    #: their constructors are not run.
     errors: Sequence[type[Exception]] = ()
     #: What kombu's transport takes: broker_transport_options in Celery's settings.
     transport_options: Mapping[str, Any] = field(default_factory=dict[str, Any])

@@ -9,7 +9,7 @@ The tree::
         NoSuchTask            (AttributeError)     the service is there, the task is not
         AmbiguousTask         (AttributeError)     two tasks want the same attribute
         BackendMismatch                            workers answer where nobody listens
-      ArgumentsError          (TypeError)          does not fit the task's signature
+      ArgumentsError          (TypeError)          cannot be the arguments of this task
       EncodeError             (TypeError)          cannot be serialised
       PayloadTooLarge         (ValueError)         larger than the limit
       Unavailable             (ConnectionError)    certainly not sent: safe to try again
@@ -107,15 +107,15 @@ class DiscoveryError(RpcError):
 class NoSuchService(DiscoveryError, AttributeError):
     """No worker listens on that queue: check the name, and that the service is running."""
 
-    service: str
+    service: str = ""
     near: Sequence[str] = ()
 
 
 class NoSuchTask(DiscoveryError, AttributeError):
     """The service is there but has no such task: check the name, and the service's version."""
 
-    service: str
-    task: str
+    service: str = ""
+    task: str = ""
     near: Sequence[str] = ()
 
 
@@ -132,7 +132,7 @@ class BackendMismatch(DiscoveryError):
 
 
 class ArgumentsError(RpcError, TypeError):
-    """The arguments do not fit the task's signature: correct the parameter that is named."""
+    """The arguments cannot be those of this task: correct what is named."""
 
     parameter: str | None = None
 
@@ -146,8 +146,8 @@ class EncodeError(RpcError, TypeError):
 class PayloadTooLarge(RpcError, ValueError):
     """The message is larger than the limit: pass a reference to the data, or raise max_payload."""
 
-    size: int
-    limit: int
+    size: int = 0
+    limit: int = 0
 
 
 class Unavailable(RpcError, ConnectionError):
@@ -176,7 +176,7 @@ class DeadlineExceeded(OutcomeUnknown, TimeoutError, CeleryTimeoutError):  # typ
     """No reply came before the deadline; the task may still run: allow more time, or look at the
     service.
 
-    ``state`` is the last that was heard: QUEUED, STARTED, one of the task's own, or unknown.
+    ``state`` is the last that was heard: STARTED, RETRY, one of the task's own, or unknown.
     """
 
     state: str = "unknown"
@@ -247,8 +247,8 @@ class WorkflowError(RpcError):
 
 
 class ClientClosed(RpcError, RuntimeError):
-    """This client is closed, or belongs to the process that this one was forked from: connect()
-    again.
+    """This client is closed, or the call was made by the process that this one was forked from:
+    call again, with a client that is open.
     """
 
 

@@ -2,39 +2,36 @@
 
 import difflib
 import keyword
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
+from celery_rpc import loops
 from celery_rpc.address import Address
-from celery_rpc.call import CallOptions
+from celery_rpc.call import DEFAULTS, CallOptions, Target
 from celery_rpc.errors import AmbiguousTask, ArgumentsError, NoSuchTask
 from celery_rpc.model import Service, TaskSpec
 from celery_rpc.reply import Reply
+from celery_rpc.unresolved import Unresolved
 
 
 class Caller(Protocol):
     """What a proxy needs of its client."""
 
-    def call(
-        self, task: TaskSpec, address: Address, args: Sequence[Any], kwargs: Mapping[str, Any],
-        options: CallOptions,
-    ) -> Any: ...  # fmt: skip
+    def call(self, target: Target, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any: ...
     async def call_async(
-        self, task: TaskSpec, address: Address, args: Sequence[Any], kwargs: Mapping[str, Any],
-        options: CallOptions,
-    ) -> Any: ...  # fmt: skip
+        self, target: Target, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> Any: ...
     def send(
-        self, task: TaskSpec, address: Address, args: Sequence[Any], kwargs: Mapping[str, Any],
-        options: CallOptions,
-    ) -> Reply[Any]: ...  # fmt: skip
-    def send_many(
-        self, task: TaskSpec, address: Address, arguments: Iterable[Any], options: CallOptions
-    ) -> list[Reply[Any]]: ...
+        self, target: Target, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> Reply[Any]: ...
+    def send_many(self, target: Target, arguments: Iterable[Any]) -> list[Reply[Any]]: ...
     def signature(
-        self, task: TaskSpec, address: Address, args: Sequence[Any], kwargs: Mapping[str, Any],
-        options: CallOptions, immutable: bool,
-    ) -> Any: ...  # fmt: skip
-    def service(self, queue: str) -> Service: ...
+        self, target: Target, args: Sequence[Any], kwargs: Mapping[str, Any], immutable: bool
+    ) -> Any: ...
+    def service(self, queue: str, wanted: Callable[[Service], Any] | None = None) -> Service: ...
+    def knows(self, queue: str, wanted: Callable[[Service], Any] | None = None) -> bool: ...
 
 
 class Documented:
@@ -51,32 +48,27 @@ class Documented:
 
 
 class TaskProxy:
-    __doc__: Any = Documented("A remote task: call it, send it, await it, or make a signature of it.")
+    __doc__: Any = Documented("A remote task: call it, send it, await it, or sign it.")
 
-    def __init__(
-        self, spec: TaskSpec, address: Address, caller: Caller, options: CallOptions
-    ) -> None:
-        self._spec = spec
-        self._address = address
+    def __init__(self, target: Target, caller: Caller) -> None:
+        self._target = target
         self._caller = caller
-        self._options = options
-        self.__name__ = spec.name
-        self.__qualname__ = spec.name
+        self.__name__ = self.__qualname__ = target.spec.name
 
     def _describe(self) -> str:
         return f"Remote task {self.name} on queue {self.queue}."
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the task and wait for its value, like a local function."""
-        return self._caller.call(self._spec, self._address, args, kwargs, self._options)
+        return self._caller.call(self._target, args, kwargs)
 
     async def aio(self, *args: Any, **kwargs: Any) -> Any:
         """Call the task and await its value."""
-        return await self._caller.call_async(self._spec, self._address, args, kwargs, self._options)
+        return await self._caller.call_async(self._target, args, kwargs)
 
     def delay(self, *args: Any, **kwargs: Any) -> Reply[Any]:
         """Send the call; the Reply has the value later."""
-        return self._caller.send(self._spec, self._address, args, kwargs, self._options)
+        return self._caller.send(self._target, args, kwargs)
 
     def apply_async(
         self,
@@ -89,9 +81,7 @@ class TaskProxy:
             raise ArgumentsError(
                 f"{self.name}: args must be a list or tuple, not {type(args).__name__}"
             )
-        return self._caller.send(
-            self._spec, self._address, args or (), kwargs or {}, self._options.merged(**options)
-        )
+        return self._caller.send(self._with(options), args or (), kwargs or {})
 
     def batch(self, arguments: Iterable[Any]) -> list[Reply[Any]]:
         """Send many calls by one pipelined publish.
@@ -99,19 +89,19 @@ class TaskProxy:
         Args:
             arguments: one item a call: a tuple of positional arguments, or a dict of keywords.
         """
-        return self._caller.send_many(self._spec, self._address, arguments, self._options)
+        return self._caller.send_many(self._target, arguments)
 
     def options(self, **options: Any) -> "TaskProxy":
         """Give this task with options for its calls: timeout, priority, headers, countdown, ..."""
-        return TaskProxy(self._spec, self._address, self._caller, self._options.merged(**options))
+        return TaskProxy(self._with(options), self._caller)
 
     def s(self, *args: Any, **kwargs: Any) -> Any:
         """Give a signature, to be part of a canvas; a parent's result is put before the args."""
-        return self._caller.signature(self._spec, self._address, args, kwargs, self._options, False)
+        return self._caller.signature(self._target, args, kwargs, immutable=False)
 
     def si(self, *args: Any, **kwargs: Any) -> Any:
         """Give an immutable signature: a parent's result is not passed on to it."""
-        return self._caller.signature(self._spec, self._address, args, kwargs, self._options, True)
+        return self._caller.signature(self._target, args, kwargs, immutable=True)
 
     def signature(
         self,
@@ -121,36 +111,39 @@ class TaskProxy:
         **options: Any,
     ) -> Any:
         """Give a signature with options."""
-        merged = self._options.merged(**options)
         return self._caller.signature(
-            self._spec, self._address, args or (), kwargs or {}, merged, immutable
+            self._with(options), args or (), kwargs or {}, immutable=immutable
         )
 
     subtask = signature
 
+    def _with(self, options: Mapping[str, Any]) -> Target:
+        return replace(self._target, options=self._target.options.merged(**options))
+
     @property
     def name(self) -> str:
         """The task's full name."""
-        return self._spec.name
+        return self._target.spec.name
 
     @property
     def queue(self) -> str:
         """The queue that it is called by."""
-        return self._address.queue
+        return self._target.address.queue
 
     @property
     def spec(self) -> TaskSpec:
         """All that is known of the task."""
-        return self._spec
+        return self._target.spec
 
     @property
     def address(self) -> Address:
-        return self._address
+        """Where its calls go."""
+        return self._target.address
 
     def __getattr__(self, attribute: str) -> Any:
         if attribute.startswith("__"):
             raise AttributeError(attribute)
-        return Namespace(self._caller, self._address.queue, self._spec.name + ".")[
+        return Namespace(self._caller, self.queue, self._target.spec.name + ".")[
             unescaped(attribute, RESERVED)
         ]
 
@@ -174,15 +167,15 @@ RESERVED = frozenset(name for name in vars(TaskProxy) if not name.startswith("_"
 
 
 class Namespace:
-    __doc__: Any = Documented("A service, or a part of it: its attributes are tasks and namespaces.")
+    __doc__: Any = Documented("A service, or a part of it: its attributes are its tasks.")
 
     def __init__(
-        self, caller: Caller, queue: str, prefix: str = "", options: CallOptions | None = None
+        self, caller: Caller, queue: str, prefix: str = "", options: CallOptions = DEFAULTS
     ) -> None:
         self._caller = caller
         self._queue = queue
         self._prefix = prefix
-        self._call_options = options or CallOptions()
+        self._options = options
 
     def _describe(self) -> str:
         return f"{self!r} Its tasks: {', '.join(self) or 'none'}."
@@ -191,14 +184,19 @@ class Namespace:
         """Give the task or namespace of that name; any text is a name here, dots included."""
         if not isinstance(name, str):
             raise TypeError(f"a task's name is text, not {type(name).__name__}")
-        service = self._caller.service(self._queue)
         full = self._prefix + name
-        spec = find_task(service, full)
+        if loops.in_loop() and not self._caller.knows(self._queue, partial(leads, path=full)):
+            return Unresolved(f"{self!r}[{name!r}]", lambda: self._find(full))
+        return self._find(full)
+
+    def _find(self, path: str) -> Any:
+        service = self._caller.service(self._queue, partial(leads, path=path))
+        spec = find_task(service, path)
         if spec is not None:
-            return TaskProxy(spec, service.address, self._caller, self._call_options)
-        if any(each.startswith(full + ".") for each in paths(service)):
-            return Namespace(self._caller, self._queue, full + ".", self._call_options)
-        raise no_such_task(service, full)
+            return TaskProxy(Target(spec, service.address, self._options), self._caller)
+        if leads(service, path):
+            return Namespace(self._caller, self._queue, path + ".", self._options)
+        raise no_such_task(service, path)
 
     def __getattr__(self, attribute: str) -> Any:
         if attribute.startswith("_"):
@@ -206,13 +204,11 @@ class Namespace:
                 f"{attribute}: names that start with _ are reached by item, as in "
                 f"client[{self._queue!r}][{attribute!r}]"
             )
-        try:
-            return self[attribute]
-        except NoSuchTask:
-            escaped = unescaped(attribute, frozenset())
-            if escaped == attribute:
-                raise
+        escaped = unescaped(attribute, frozenset())
+        full = self._prefix + attribute
+        if escaped != attribute and not self._caller.knows(self._queue, partial(leads, path=full)):
             return self[escaped]
+        return self[attribute]
 
     def __dir__(self) -> Iterable[str]:
         below = names_below(self._caller.service(self._queue), self._prefix)
@@ -249,6 +245,13 @@ def names_below(service: Service, prefix: str) -> list[str]:
         if path.startswith(prefix) and name.isidentifier() and not name.startswith("_"):
             names.add(f"{name}_" if keyword.iskeyword(name) else name)
     return sorted(names)
+
+
+def leads(service: Service, path: str) -> bool:
+    """Tell whether a path leads to a task, or to a namespace."""
+    if find_task(service, path) is not None:
+        return True
+    return any(each.startswith(path + ".") for each in paths(service))
 
 
 def find_task(service: Service, path: str) -> TaskSpec | None:

@@ -40,7 +40,7 @@ class Cancellation(StrEnum):
     FINISHED = "FINISHED"
     #: A worker dropped or terminated it.
     REVOKED = "REVOKED"
-    #: It had not started; every worker that answered will drop it when it meets it.
+    #: No worker that answered was running it; each will drop it when it meets it.
     FLAGGED = "FLAGGED"
     #: A worker runs it and was not asked to stop: cancel(terminate=True) stops it.
     RUNNING = "RUNNING"

@@ -37,13 +37,16 @@ FAMILIES = {
     "slmq": "kombu",
 }
 
-_SECRET = re.compile(r"(?P<before>[a-zA-Z][\w+.-]*://[^\s/:@]*):(?P<secret>\S*)@")
+_SECRET = re.compile(r"(?P<before>[a-zA-Z][\w+.-]*://[^\s/:@]*):(?P<secret>[^\s@]*)@")
+#: The rest of a password that has an @ of its own; another URL of a list is no such rest.
+_SECRET_REST = re.compile(r":\*\*\*@(?:(?:(?!;[a-zA-Z][\w+.-]*://)[^\s@])*@)+")
 _SECRET_OPTION = re.compile(r"(?P<name>(?:sentinel_|ssl_|key)?password=)[^&\s]+", re.IGNORECASE)
 
 
 def masked(text: str) -> str:
     """Give a text in which no URL shows its password."""
     text = _SECRET.sub(r"\g<before>:***@", text)
+    text = _SECRET_REST.sub(":***@", text)
     return _SECRET_OPTION.sub(r"\g<name>***", text)
 
 
@@ -63,8 +66,10 @@ class BrokerUrl:
         url = cls(text)
         scheme = url.scheme
         if not scheme:
+            secret, at, host = text.rpartition("@")
+            shown = f"{secret and '***'}{at}{host}"
             raise ConfigurationError(
-                f"{masked(text)!r} is no broker URL: it must look like "
+                f"{shown!r} is no broker URL: it must look like "
                 "redis://host:6379/0 or amqp://user:password@host:5672/vhost"
             )
         if scheme not in FAMILIES:

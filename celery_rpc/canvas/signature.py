@@ -6,26 +6,19 @@ from typing import Any
 
 from celery.canvas import Signature
 
-from celery_rpc.address import Address
-from celery_rpc.call import DEFAULTS, CallOptions
+from celery_rpc.call import DEFAULTS, CallOptions, Target
 from celery_rpc.config import UNSET
 
 
 def make_signature(
-    app: Any,
-    task: str,
-    address: Address,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-    options: CallOptions,
-    immutable: bool,
+    app: Any, target: Target, args: Sequence[Any], kwargs: Mapping[str, Any], immutable: bool
 ) -> Any:
     """Give a celery Signature of a remote task."""
     return Signature(
-        task,
+        target.spec.name,
         args=tuple(args),
         kwargs=dict(kwargs),
-        options={**changed(options), **address.options},
+        options={**changed(target.options), **target.address.options},
         app=app,
         immutable=immutable,
     )

@@ -16,12 +16,12 @@ from click.core import ParameterSource
 from celery_rpc.cli.failure import say
 from celery_rpc.cli.options import given, is_given
 from celery_rpc.client import ENVIRONMENT, Client, connect
-from celery_rpc.config import UNSET, ClientOptions
+from celery_rpc.config import UNSET
 from celery_rpc.deadline import Deadline
 from celery_rpc.errors import ConfigurationError
 from celery_rpc.model import Catalog
-from celery_rpc.transport.base import Command
 from celery_rpc.transport.broker import BrokerTransport
+from celery_rpc.transport.control import Command
 
 #: Doubts about the fleet that ls and describe show.
 SHOWN_DOUBTS = 5
@@ -29,10 +29,13 @@ SHOWN_DOUBTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A client, and the transport below it."""
+    """A client, and what only tools ask of it."""
 
     client: Client
-    transport: BrokerTransport
+
+    @property
+    def transport(self) -> BrokerTransport:
+        return self.client.caller.transport
 
     @property
     def broker(self) -> str:
@@ -85,16 +88,14 @@ def open_session(ctx: click.Context, **limits: Any) -> Generator[Session, None, 
         limits: fields of ClientOptions.
     """
     set_up_logging(debug=is_given(ctx, "debug"))
-    options = client_options(ctx, **limits)
-    transport = BrokerTransport(options)
-    client = Client(options, transport)
+    client = make_client(ctx, **limits)
     try:
-        yield Session(client, transport)
+        yield Session(client)
     finally:
         client.close()
 
 
-def client_options(ctx: click.Context, **limits: Any) -> ClientOptions:
+def make_client(ctx: click.Context, **limits: Any) -> Client:
     """Read the options of the command line, and those of ``celery`` before ``celery rpc``.
 
     Raises:
@@ -106,15 +107,14 @@ def client_options(ctx: click.Context, **limits: Any) -> ClientOptions:
     if not (broker or app or any(map(os.environ.get, ENVIRONMENT))):
         raise ConfigurationError("no broker: use --broker URL, or set $CELERY_RPC_BROKER")
     timeout = given(ctx, "timeout")
-    client = connect(  # no I/O yet
+    client: Client = connect(
         broker,
         backend=given(ctx, "backend") or outer.get("backend"),
         app=app,
         timeout=UNSET if timeout is None else timeout,
         **limits,
     )
-    options: ClientOptions = client.options
-    return options
+    return client
 
 
 def of_celery(root: click.Context) -> dict[str, Any]:

@@ -10,9 +10,10 @@ import click
 from rich.syntax import Syntax
 from rich.text import Text
 
+from celery_rpc.cli.interrupts import Interrupts
 from celery_rpc.cli.output import console, escaped, is_terminal
 from celery_rpc.cli.scenes import SCENES, Scene
-from celery_rpc.cli.shop import Shop, open_shop, tidy_end
+from celery_rpc.cli.shop import Shop, open_shop
 from celery_rpc.client import connect
 from celery_rpc.model import Catalog, Service
 from celery_rpc.testing.embedded import EmbeddedBroker
@@ -81,10 +82,16 @@ def opened(
     screen: "Console", port: int | None = None, **settings: Any
 ) -> Generator[tuple[EmbeddedBroker, Shop], None, None]:
     """Run the broker and the services; both have ended afterwards, whatever happens."""
-    with tidy_end(), EmbeddedBroker(port) as broker, ExitStack() as stack:
-        with waiting(screen, f"starting the services on {broker.url} ..."):
-            shop = stack.enter_context(open_shop(broker.url, **settings))
-        yield broker, shop
+    with Interrupts() as interrupts, ExitStack() as stack:
+        try:
+            with interrupts.held():
+                broker = stack.enter_context(EmbeddedBroker(port))
+                shop = stack.enter_context(open_shop(broker.url, **settings))
+            with waiting(screen, f"starting the services on {broker.url} ..."):
+                shop.ready()
+            yield broker, shop
+        finally:
+            interrupts.hold()  # the children end first, whatever is pressed
 
 
 def waiting(screen: "Console", what: str) -> AbstractContextManager[object]:

@@ -1,12 +1,11 @@
 """Shop: the example services, wherever this package is installed."""
 
-import signal
 import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Any, Protocol
 
 import celery_rpc
@@ -23,7 +22,10 @@ class Shop(Protocol):
 
     @property
     def processes(self) -> Mapping[str, Any]: ...
+    def start(self) -> None: ...
+    def ready(self) -> None: ...
     def wait(self) -> None: ...
+    def stop(self) -> None: ...
 
 
 def find_shop() -> Path:
@@ -51,7 +53,7 @@ def load_shop() -> ModuleType:
 
 @contextmanager
 def open_shop(broker: str, **settings: Any) -> Generator[Shop, None, None]:
-    """Run the example services, each the process of a stock worker.
+    """Start the example services, each the process of a stock worker; ``ready()`` waits for them.
 
     Args:
         settings: further arguments of ``Shop``.
@@ -60,26 +62,11 @@ def open_shop(broker: str, **settings: Any) -> Generator[Shop, None, None]:
         Unavailable: one did not start, or has ended; shows what it wrote.
     """
     module = load_shop()
+    shop: Shop = module.Shop(broker, backend="rpc://", **settings)
     try:
-        with module.Shop(broker, backend="rpc://", **settings) as shop:
-            yield shop
+        shop.start()
+        yield shop
     except module.ShopError as error:
         raise Unavailable(f"the example services: {error}") from error
-
-
-@contextmanager
-def tidy_end() -> Generator[None, None, None]:
-    """See to it that whatever asks this process to end lets it end its children first."""
-    asked = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    # What is ignored stays so: that is how nohup works.
-    heard = [number for number in asked if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, interrupt) for number in heard}
-    try:
-        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+        shop.stop()

@@ -15,7 +15,7 @@ from celery_rpc.discovery.merge import merge
 from celery_rpc.errors import DiscoveryError
 from celery_rpc.fork import renew_after_fork
 from celery_rpc.model import Catalog, WorkerReport
-from celery_rpc.transport.base import Command
+from celery_rpc.transport.control import Command
 
 log = logging.getLogger("celery_rpc.discovery")
 
@@ -93,7 +93,7 @@ class Sweep:
 
 
 class Fleet:
-    """The catalog of the live workers. Any thread may ask; one sweep runs at a time."""
+    """The catalog of the live workers. Any thread may ask; the newest sweep has the last word."""
 
     def __init__(
         self,

@@ -28,7 +28,6 @@ class Attempt:
     number: int
     pending: Pending = field(compare=False)
     refusal: Outcome = field(compare=False)
-    pause: float = field(compare=False)
 
 
 class Again:
@@ -49,9 +48,12 @@ class Again:
         """Send a call again after a pause, or end it with the refusal."""
         first, longest = PAUSE
         with self._changed:
-            pause = min(longest, self._pauses.get(pending.id, first / 2) * 2)
-            self._pauses[pending.id] = pause
-            attempt = Attempt(monotonic() + pause, next(_order), pending, refusal, pause)
+            pause = self._pauses.get(pending.id, 0.0)
+            if not pause:
+                task_id = pending.id
+                pending.on_done(lambda: self._pauses.pop(task_id, None))
+            pause = self._pauses[pending.id] = min(longest, pause * 2 or first)
+            attempt = Attempt(monotonic() + pause, next(_order), pending, refusal)
             heapq.heappush(self._due, attempt)
             if self._thread is None:
                 self._thread = Thread(target=self._run, name="celery-rpc-again", daemon=True)
@@ -67,7 +69,6 @@ class Again:
                     continue
             except Exception as error:  # it belongs to whoever waits for the reply
                 pending.fail(error)
-            self._pauses.pop(pending.id, None)
             pending.resolve(attempt.refusal)
 
     def _makes_sense(self, attempt: Attempt) -> bool:

@@ -10,6 +10,7 @@ import os
 import select
 import socket
 import ssl
+import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -30,17 +31,17 @@ from celery_rpc.address import Address
 from celery_rpc.config import ClientOptions
 from celery_rpc.deadline import Deadline
 from celery_rpc.errors import (
+    EncodeError,
     NoSuchService,
-    OutcomeUnknown,
     Overloaded,
     PayloadTooLarge,
     PermissionRefused,
     RpcError,
     Unavailable,
 )
-from celery_rpc.transport.base import Command, Frame, Link, LinkDown, Receipt
+from celery_rpc.transport.base import Frame, Link, LinkDown, Receipt
+from celery_rpc.transport.control import Command, control_message
 from celery_rpc.transport.message import Envelope
-from celery_rpc.transport.redis import control_message
 from celery_rpc.url import masked
 
 log = logging.getLogger("celery_rpc.amqp")
@@ -60,6 +61,9 @@ _FRAME = Struct(">BHI")
 _FRAME_END = 1
 #: Classes of methods on which py-amqp may read on by itself: connection and channel.
 _TALKATIVE = (b"\x00\x0a", b"\x00\x14")
+
+#: What py-amqp raises for a value that its tables cannot hold.
+_NO_TABLE = (struct.error, amqp.exceptions.FrameSyntaxError, OverflowError, TypeError, ValueError)
 
 _BROKEN = (OSError, amqp.exceptions.ConnectionError, amqp.exceptions.AMQPError, AttributeError)
 
@@ -85,6 +89,11 @@ class Confirms:
         """Count one message; call it with the lock held, right before the write."""
         self.tag += 1
         self.open[self.tag] = (receipt, task_id)
+
+    def take_back(self) -> None:
+        """Uncount the last message, which was not written."""
+        self.open.pop(self.tag, None)
+        self.tag -= 1
 
     def _settle(self, error: type[Exception] | None, tag: int, multiple: bool) -> None:
         for each in self._up_to(tag) if multiple else [tag]:
@@ -388,27 +397,31 @@ class AmqpLink(Link):
                 f"{self.options.broker} blocks publishers until it has room: {self.blocked}; "
                 "nothing was sent"
             )
-        if len(envelopes) == 1 and len(envelopes[0].body) > FREIGHT:
-            return self._publish_freight(envelopes[0], deadline)
+        receipt = Receipt([each.id for each in envelopes])
         light = [each for each in envelopes if len(each.body) <= FREIGHT]
-        receipt = Receipt([each.id for each in light])
         if light:
             self._write(self._express, "express", light, receipt, deadline)
-        for each in envelopes:
-            if len(each.body) > FREIGHT:
-                self._publish_freight(each, deadline)
+        for number, each in enumerate(each for each in envelopes if len(each.body) > FREIGHT):
+            try:
+                self._publish_freight(each, receipt, deadline)
+            except RpcError as error:
+                if not light and number == 0:
+                    raise  # nothing of this batch was sent
+                self._refuse(each.id, error)
+                receipt.settle(each.id, error)
         return receipt
 
-    def _publish_freight(self, envelope: Envelope, deadline: Deadline) -> Receipt:
-        receipt = Receipt([envelope.id])
+    def _publish_freight(self, envelope: Envelope, receipt: Receipt, deadline: Deadline) -> None:
+        """Send one large message, and wait for its confirm before the next may go."""
         if not self._freight_lock.acquire(timeout=deadline.wait()):
             raise Overloaded("other large messages were being sent until the deadline; not sent")
         try:
-            self._write(self._freight, "freight", [envelope], receipt, deadline)
-            receipt.wait(deadline)
+            alone = Receipt([envelope.id])
+            self._write(self._freight, "freight", [envelope], alone, deadline)
+            if alone.wait(deadline):
+                receipt.settle(envelope.id, alone.refused.get(envelope.id))
         finally:
             self._freight_lock.release()
-        return receipt
 
     def _write(
         self, confirms: Confirms, name: str, envelopes: Sequence[Envelope], receipt: Receipt,
@@ -424,14 +437,25 @@ class AmqpLink(Link):
             for envelope in envelopes:
                 confirms.expect(receipt, envelope.id)
                 arguments = (0, "", envelope.address.queue, True, False)
-                channel.send_method(Basic.Publish, "Bssbb", arguments, to_message(envelope))
+                try:
+                    channel.send_method(Basic.Publish, "Bssbb", arguments, to_message(envelope))
+                except _NO_TABLE as error:  # raised before a byte was written
+                    confirms.take_back()
+                    raise EncodeError(
+                        f"{envelope.task}: a header cannot be sent over AMQP: {error}",
+                        path="headers",
+                    ) from error
                 written += 1
         except _BROKEN as error:
             self._break()
-            text = f"{self.options.broker} broke off: {masked(str(error))}"
+            refusal = Unavailable(
+                f"{self.options.broker} broke off: {masked(str(error))}; not sent"
+            )
             if written == 0:
-                raise Unavailable(f"{text}; nothing was sent") from error
-            raise OutcomeUnknown(text, task_id=envelopes[0].id) from error
+                raise refusal from error
+            for each in envelopes[written:]:
+                self._refuse(each.id, refusal)
+                receipt.settle(each.id, refusal)
         finally:
             confirms.lock.release()
 
@@ -549,7 +573,7 @@ class AmqpLink(Link):
 
 def to_message(envelope: Envelope) -> Any:
     """Give the message as py-amqp writes it."""
-    properties = dict(envelope.properties)
+    properties = {"delivery_mode": 2, **envelope.properties}
     if envelope.ttl is not None:
         properties["expiration"] = str(envelope.ttl)
     message: Any = Message
@@ -557,7 +581,6 @@ def to_message(envelope: Envelope) -> Any:
         envelope.body,
         content_type="application/json",
         content_encoding="utf-8",
-        delivery_mode=2,
         application_headers=envelope.headers,
         **properties,
     )

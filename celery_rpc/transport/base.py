@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Event, Lock
 from typing import Any
 
@@ -11,6 +11,7 @@ from celery_rpc.call import Call
 from celery_rpc.deadline import Deadline
 from celery_rpc.pending import Pending
 from celery_rpc.reply import Cancellation
+from celery_rpc.transport.control import Command
 from celery_rpc.transport.message import Envelope
 
 
@@ -24,15 +25,6 @@ class Frame:
     #: Set on answers to a broadcast.
     ticket: str | None = None
     compression: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A remote control command to workers (celery/worker/control.py)."""
-
-    method: str
-    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    destination: Sequence[str] | None = None
 
 
 class Receipt:
@@ -66,6 +58,12 @@ class Receipt:
         """Note that the broker will not answer any more."""
         self.lost = True
         self._settled.set()
+
+    @property
+    def open(self) -> list[str]:
+        """Give the messages that the broker has not answered for."""
+        with self._lock:
+            return sorted(self._waiting)
 
     def wait(self, deadline: Deadline) -> bool:
         """Wait for the broker's word on all; False when the deadline came first, or it is lost."""

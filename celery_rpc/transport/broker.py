@@ -1,6 +1,7 @@
 """BrokerTransport: calls through a real broker, replies by the broker or from a result store."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from threading import Lock
 from typing import Any
 from uuid import uuid4
@@ -13,7 +14,8 @@ from celery_rpc.fork import renew_after_fork
 from celery_rpc.pending import Pending
 from celery_rpc.reply import Cancellation
 from celery_rpc.transport.again import Again
-from celery_rpc.transport.base import CallTransport, Command, Link, Receipt
+from celery_rpc.transport.base import CallTransport, Link, Receipt
+from celery_rpc.transport.control import Command
 from celery_rpc.transport.message import Envelope, EnvelopeWriter, announce_sent
 from celery_rpc.transport.outbox import Outbox
 from celery_rpc.transport.reader import Reader
@@ -103,9 +105,13 @@ class BrokerTransport(CallTransport):
 
     def send(self, call: Call, *, confirm: bool = True) -> Pending:
         envelope, pending, deadline = self._prepare(call)
-        receipt = self._publish([envelope], deadline)
+        receipt = self._publish([envelope], deadline, retry=call.options.retry)
         if confirm:
-            self._confirm(receipt, [call.id], deadline)
+            confirmed = receipt.wait(deadline)
+            for error in receipt.refused.values():
+                raise error
+            if not confirmed:
+                raise self._unconfirmed(call.id)
         return pending
 
     def send_many(self, calls: Sequence[Call]) -> list[Pending]:
@@ -113,8 +119,13 @@ class BrokerTransport(CallTransport):
         if not prepared:
             return []
         deadline = prepared[0][2]
-        receipt = self._publish([envelope for envelope, _, _ in prepared], deadline)
-        self._confirm(receipt, [call.id for call in calls], deadline)
+        receipt = self._publish(
+            [envelope for envelope, _, _ in prepared], deadline, retry=calls[0].options.retry
+        )
+        receipt.wait(deadline)
+        # Each call ends by itself: others of the batch may have been sent.
+        for task_id in receipt.open:
+            self.table.refuse(task_id, self._unconfirmed(task_id))
         return [pending for _, pending, _ in prepared]
 
     def send_soon(self, call: Call) -> Pending:
@@ -139,27 +150,31 @@ class BrokerTransport(CallTransport):
         return pending.call is not None and self._known_elsewhere(pending.call)
 
     def _resend(self, pending: Pending) -> None:
-        if pending.call is not None:
+        call = pending.call
+        if call is not None:
             _, writer = self._open()
-            self._publish([writer.write(pending.call)], pending.deadline)
+            left = replace(call, expires_in=pending.deadline.remaining())
+            sending = pending.deadline.earlier(Deadline.after(self.options.timeout))
+            self._publish([writer.write(left)], sending)
 
-    def _publish(self, envelopes: Sequence[Envelope], deadline: Deadline) -> Receipt:
+    def _publish(
+        self, envelopes: Sequence[Envelope], deadline: Deadline, *, retry: bool = True
+    ) -> Receipt:
         link, _ = self._open()
-        self._require(deadline)
+        self._require(deadline if retry else Deadline.after(0))
         receipt = link.publish(envelopes, deadline)
+        for task_id, error in list(receipt.refused.items()):
+            self.table.refuse(task_id, error)
         for envelope in envelopes:
             announce_sent(envelope)
         return receipt
 
-    def _confirm(self, receipt: Receipt, ids: Sequence[str], deadline: Deadline) -> None:
-        if not receipt.wait(deadline):
-            raise OutcomeUnknown(
-                f"{self.options.broker} did not confirm the message ({', '.join(ids[:3])}): it may "
-                "or may not have it",
-                task_id=ids[0],
-            )
-        for error in receipt.refused.values():
-            raise error
+    def _unconfirmed(self, task_id: str) -> OutcomeUnknown:
+        return OutcomeUnknown(
+            f"{self.options.broker} did not confirm the message ({task_id}): it may or may not "
+            "have it",
+            task_id=task_id,
+        )
 
     # ----- replies
 

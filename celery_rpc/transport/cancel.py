@@ -8,7 +8,8 @@ from celery_rpc.deadline import Deadline
 from celery_rpc.errors import CallCancelled
 from celery_rpc.pending import Pending
 from celery_rpc.reply import Cancellation
-from celery_rpc.transport.base import CallTransport, Command
+from celery_rpc.transport.base import CallTransport
+from celery_rpc.transport.control import Command
 
 
 def cancel(

@@ -12,9 +12,9 @@ from celery_rpc.address import Address
 from celery_rpc.config import ClientOptions
 from celery_rpc.deadline import Deadline
 from celery_rpc.errors import DiscoveryError, OutcomeUnknown, Overloaded, Unavailable
-from celery_rpc.transport.base import Command, Frame, Link, LinkDown, Receipt
+from celery_rpc.transport.base import Frame, Link, LinkDown, Receipt
+from celery_rpc.transport.control import Command, control_message
 from celery_rpc.transport.message import Envelope
-from celery_rpc.transport.redis import control_message
 from celery_rpc.url import masked
 
 PIDBOX = Exchange("celery.pidbox", type="fanout", durable=False, delivery_mode="transient")
@@ -108,8 +108,8 @@ class KombuLink(Link):
     def broadcast(self, commands: Mapping[str, Command], deadline: Deadline) -> int | None:
         if not self._reading.transport.implements.exchange_type >= {"fanout"}:
             raise DiscoveryError(
-                f"{self.options.broker} cannot broadcast, so its workers cannot be asked what they "
-                "run: use connect(catalog=...)"
+                f"{self.options.broker} cannot broadcast, so its workers cannot be asked what "
+                "they run"
             )
 
         def send(producer: Any) -> None:

@@ -18,10 +18,13 @@ from kombu.utils.json import dumps
 
 from celery_rpc.address import Address
 from celery_rpc.call import Call, CallOptions
-from celery_rpc.errors import EncodeError, PayloadTooLarge
+from celery_rpc.errors import ConfigurationError, EncodeError, PayloadTooLarge
 
 #: Shown in place of arguments that are longer, in events and logs; characters.
 REPR_LENGTH = 200
+
+#: AMQP's numbers, and Celery's names for them.
+DELIVERY_MODES = {1: 1, 2: 2, "transient": 1, "persistent": 2}
 
 _NO_EMBED = '{"callbacks":null,"errbacks":null,"chain":null,"chord":null}'
 
@@ -61,7 +64,7 @@ class EnvelopeWriter:
             PayloadTooLarge: the body is larger than max_payload.
         """
         options = call.options
-        body = self.body(call)
+        body, compression = compressed(self.body(call), options.compression)
         expires, ttl = expiry(call)
         headers: dict[str, Any] = {
             "lang": "py",
@@ -84,14 +87,18 @@ class EnvelopeWriter:
             "stamped_headers": options.stamped_headers,
             "stamps": dict(options.stamps),
         }
+        if compression:
+            headers["compression"] = compression
         if options.headers:
-            headers.update(options.headers)
+            headers.update(checked_headers(call))
         properties: dict[str, Any] = {
             "correlation_id": call.id,
             "reply_to": options.reply_to or self.reply_to,
         }
         if options.priority is not None:
             properties["priority"] = options.priority
+        if options.delivery_mode is not None:
+            properties["delivery_mode"] = DELIVERY_MODES[options.delivery_mode]
         envelope = Envelope(
             call.id,
             call.task,
@@ -156,6 +163,41 @@ def announce_sent(envelope: Envelope) -> None:
         )
 
 
+def checked_headers(call: Call) -> Mapping[str, Any]:
+    """Give the caller's own headers, which every broker must be able to carry.
+
+    Raises:
+        EncodeError: a value is no JSON; names it.
+    """
+    headers = call.options.headers or {}
+    for name, value in headers.items():
+        found = culprit(f"headers[{name!r}]", value)
+        if found is not None or not isinstance(name, str):
+            where = found[0] if found else f"headers[{name!r}]"
+            raise EncodeError(f"{call.task}: {where} cannot be sent as JSON", path=where)
+    return headers
+
+
+def compressed(body: bytes, method: str | None) -> tuple[bytes, str | None]:
+    """Compress a body; gives the content type that tells the worker how.
+
+    Raises:
+        ConfigurationError: kombu knows no such compression.
+    """
+    if method is None:
+        return body, None
+    from kombu.compression import compress, encoders
+
+    try:
+        packed, content_type = compress(body, method)
+    except KeyError as error:
+        known = ", ".join(encoders())
+        raise ConfigurationError(
+            f"compression {method!r} is not known here: use one of {known}"
+        ) from error
+    return packed, content_type
+
+
 def embed(options: CallOptions) -> str:
     """Serialise what runs after the task: callbacks, errbacks, chain, chord."""
     if options.link is None and options.link_error is None and not (options.chain or options.chord):
@@ -190,7 +232,9 @@ def eta(options: CallOptions) -> str | None:
 
 def expiry(call: Call) -> tuple[str | None, int | None]:
     """Give the message's end: the header that the worker reads, the TTL that the broker reads."""
-    expires: Any = call.options.expires if call.options.expires is not None else call.expires_in
+    expires: Any = call.options.expires
+    if expires is None and call.expires_in is not None:
+        expires = call.expires_in + call.options.starts_after
     if expires is None:
         return None, None
     now = datetime.now(UTC)

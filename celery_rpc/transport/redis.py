@@ -31,7 +31,8 @@ from celery_rpc.errors import (
     RpcError,
     Unavailable,
 )
-from celery_rpc.transport.base import Command, Frame, Link, LinkDown, Receipt
+from celery_rpc.transport.base import Frame, Link, LinkDown, Receipt
+from celery_rpc.transport.control import Command, control_message
 from celery_rpc.transport.endpoint import Endpoint
 from celery_rpc.transport.message import Envelope
 from celery_rpc.url import masked
@@ -309,19 +310,6 @@ class RedisLink(Link):
     def abandon(self) -> None:
         self._reading.abandon()
         self._writing.abandon()
-
-
-def control_message(ticket: str, command: Command, reply_queue: str) -> dict[str, Any]:
-    """Give the body of a remote control command (kombu/pidbox.py)."""
-    return {
-        "method": command.method,
-        "arguments": dict(command.arguments),
-        "destination": command.destination,
-        "pattern": None,
-        "matcher": None,
-        "ticket": ticket,
-        "reply_to": {"exchange": "", "routing_key": reply_queue},
-    }
 
 
 def wrap(

@@ -141,6 +141,7 @@ class ReplyTable:
         if not isinstance(outcome, Outcome):
             pending.update(outcome)
         elif isinstance(outcome.error, NoSuchTask) and pending.call is not None:
+            outcome.error.service = pending.call.address.queue
             self.again(pending, outcome)
         elif pending.resolve(outcome):
             self.counters["replies"] += 1

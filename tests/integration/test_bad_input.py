@@ -1,12 +1,24 @@
 """Bad input: a clear error that names what was wrong, in time, and nothing is lost."""
 
+import asyncio
 import time
 from typing import Any
 
 import pytest
 
-from celery_rpc import ConfigurationError, PermissionRefused, RpcError, Unavailable, connect
-from tests.servers import Broker, RedisBroker, ValkeyBroker, free_port
+from celery_rpc import (
+    ConfigurationError,
+    NoSuchService,
+    PermissionRefused,
+    RpcError,
+    TaskProxy,
+    TaskSpec,
+    Unavailable,
+    connect,
+)
+from celery_rpc.address import Address
+from celery_rpc.call import Target
+from tests.servers import RabbitBroker, RedisBroker, ValkeyBroker, free_port
 
 
 @pytest.mark.parametrize(
@@ -79,20 +91,37 @@ def test_a_wrong_rabbitmq_password_or_vhost_is_said_and_not_shown(rabbitmq: Any)
         client.catalog  # noqa: B018
 
 
-@pytest.mark.usefixtures("worker")
-def test_a_queue_that_vanished_is_no_such_service_at_once(broker: Broker, client: Any) -> None:
+def test_a_queue_that_vanished_is_no_such_service_at_once(rabbitmq: RabbitBroker) -> None:
     """RabbitMQ returns what it cannot route; Redis has no notion of a queue that is not there."""
-    if broker.kind == "redis":
-        pytest.skip("on Redis a list exists while something lies in it")
-    from celery_rpc import NoSuchService
-    from celery_rpc.address import Address
-    from celery_rpc.proxy import TaskProxy
+    with connect(rabbitmq.fresh_url()) as client:
+        lost = TaskProxy(Target(TaskSpec("a.task"), Address("vanished")), client.caller)
+        unheard = lost.options(ignore_result=True)
+        sends = [lost, lost.delay, unheard.delay, awaited(lost), awaited(unheard)]
+        for send in sends:
+            began = time.monotonic()
+            with pytest.raises(NoSuchService, match="no queue 'vanished'"):
+                send(1, 1)
+            assert time.monotonic() - began < 2
 
-    task = client.calc.add
-    lost = TaskProxy(task.spec, Address("vanished"), client, task.options()._options)
-    for send in (lost, lost.delay):
+
+def awaited(task: TaskProxy) -> Any:
+    return lambda *args: asyncio.run(task.aio(*args))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"compression": "nope"},
+        {"delivery_mode": "slow"},
+        {"priority": 999},
+        {"countdown": "soon"},
+    ],
+    ids=repr,
+)
+def test_wrong_call_options_are_refused_before_anything_is_sent(options: dict[str, Any]) -> None:
+    with connect("redis://127.0.0.1:1") as client:
+        task = TaskProxy(Target(TaskSpec("a.task"), Address("a")), client.caller)
         began = time.monotonic()
-        with pytest.raises(NoSuchService, match="no queue 'vanished'"):
-            send(1, 1)
-        assert time.monotonic() - began < 2
-    assert client.calc.add(1, 1) == 2
+        with pytest.raises(ConfigurationError):
+            task.options(**options).delay()
+        assert time.monotonic() - began < 1

@@ -23,7 +23,7 @@ from celery_rpc import (
     RpcError,
     Update,
 )
-from tests.servers import wait_until
+from tests.servers import Broker, wait_until
 from tests.workers.calc import CalcError
 
 pytestmark = pytest.mark.usefixtures("worker")
@@ -120,6 +120,23 @@ class TestErrors:
         with pytest.raises(EncodeError, match="value cannot be sent"):
             client.calc.echo(value={1, 2}.__iter__())
 
+    @pytest.mark.parametrize("value", [object(), {"a": {1, 2}.__iter__()}])
+    def test_a_header_that_is_no_json_is_named(self, client: Any, value: Any) -> None:
+        with pytest.raises(EncodeError, match=r"headers\['x'\]"):
+            client.calc.add.options(headers={"x": value})(1, 1)
+        assert client.calc.add.delay(1, 1).get(timeout=5) == 2
+
+    def test_a_header_beyond_sixty_four_bits_hurts_no_other_call(
+        self, client: Any, broker: Broker
+    ) -> None:
+        task = client.calc.add.options(headers={"x": 1 << 80})
+        if broker.kind == "rabbitmq":  # AMQP's tables cannot hold it; Redis has JSON
+            with pytest.raises(EncodeError, match="header"):
+                task.delay(1, 1)
+        else:
+            assert task.delay(1, 1).get(timeout=5) == 2
+        assert client.calc.add.delay(1, 1).get(timeout=5) == 2
+
     def test_fifty_megabytes_are_refused_here(self, client: Any) -> None:
         with pytest.raises(PayloadTooLarge, match="50") as caught:
             client.calc.echo("x" * 50_000_000)
@@ -151,6 +168,24 @@ class TestOptions:
         began = time.monotonic()
         assert client.calc.add.apply_async((1, 1), countdown=1).get(timeout=10) == 2
         assert time.monotonic() - began > 0.9
+
+    def test_a_call_that_is_put_off_has_its_time_after_that(self, client: Any) -> None:
+        assert client.calc.add.options(timeout=1.0, countdown=1.5)(1, 1) == 2
+
+    @pytest.mark.parametrize(
+        "options", [{"compression": "gzip"}, {"delivery_mode": "transient"}, {"retry": False}]
+    )
+    def test_how_a_message_travels_changes_no_value(
+        self, client: Any, options: dict[str, Any]
+    ) -> None:
+        text = "x" * 10_000
+        assert client.calc.echo.options(**options)(text) == text
+
+    def test_a_task_that_ignores_its_result_gives_none_or_is_asked_for_it(
+        self, client: Any
+    ) -> None:
+        assert client.calc.ignored.delay(5).get() is None
+        assert client.calc.ignored.options(ignore_result=False)(5) == 5
 
     def test_eta_puts_the_call_off(self, client: Any) -> None:
         eta = datetime.now(UTC) + timedelta(seconds=1)

@@ -23,7 +23,10 @@ def client() -> Iterator[Any]:
     def add(x: int, y: int) -> int:
         return x + y
 
-    with start_worker(app, pool="solo", perform_ping_check=False), connect("memory://") as client:
+    with (
+        start_worker(app, pool="solo", perform_ping_check=False),
+        connect("memory://", discovery_window=5.0) as client,
+    ):
         wait_until(lambda: "svc" in client.refresh().services, timeout=20, what="the worker")
         yield client
 

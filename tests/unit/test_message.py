@@ -43,7 +43,7 @@ def test_headers_and_body_equal_celerys(
         args,
         reply_to="reply-queue",
         origin=WRITER.origin,
-        **(options if theirs is None else theirs),
+        **{"ignore_result": None, **(options if theirs is None else theirs)},
     )
     assert envelope.headers == golden.headers
     assert envelope.properties == golden.properties

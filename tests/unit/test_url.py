@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from celery_rpc.errors import ConfigurationError
 from celery_rpc.url import BrokerUrl, masked
 
 
@@ -18,6 +19,7 @@ from celery_rpc.url import BrokerUrl, masked
         ),
         ("redis://host?ssl_password=secret&x=1", "redis://host?ssl_password=***&x=1"),
         ("redis://host", "redis://host"),
+        ("redis://:sec@ret@host", "redis://:***@host"),
     ],
 )
 def test_passwords_are_masked(url: str, shown: str) -> None:
@@ -29,6 +31,13 @@ def test_passwords_are_masked(url: str, shown: str) -> None:
 def test_no_password_is_ever_shown(password: str) -> None:
     text = f"cannot connect to amqp://user:{password}@host:5672/v and so on"
     assert f":{password}@" not in masked(text)
+
+
+@pytest.mark.parametrize("url", ["rediss//:secret@host", "user:secret@host"])
+def test_what_is_no_url_is_not_shown_with_its_password(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="@host") as caught:
+        BrokerUrl.parse(url)
+    assert "secret" not in str(caught.value)
 
 
 def test_families() -> None:
