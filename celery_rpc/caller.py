@@ -45,6 +45,10 @@ class LiveCaller:
             raise self._no_such_service(queue)
         return service
 
+    def known(self, queue: str) -> Service | None:
+        """Give what is known now; what is old is asked for anew in the background."""
+        return self.fleet.known().services.get(queue)
+
     def knows(self, queue: str, wanted: Callable[[Service], Any] | None = None) -> bool:
         """Tell whether service() would answer at once."""
         return _if(self.fleet.peek().services.get(queue), wanted) is not None

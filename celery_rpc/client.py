@@ -13,7 +13,14 @@ from celery_rpc.caller import LiveCaller
 from celery_rpc.config import UNSET, ClientOptions, Unset
 from celery_rpc.errors import ConfigurationError, NoSuchService, NoSuchTask
 from celery_rpc.model import Catalog, Service
-from celery_rpc.proxy import Namespace, TaskProxy, find_task, no_such_task, unescaped
+from celery_rpc.proxy import (
+    Namespace,
+    TaskProxy,
+    find_task,
+    no_such_task,
+    queue_of,
+    unescaped,
+)
 from celery_rpc.reply import Reply
 from celery_rpc.unresolved import Unresolved
 from celery_rpc.url import BrokerUrl
@@ -143,6 +150,10 @@ RESERVED = frozenset(name for name in vars(BaseClient) if not name.startswith("_
 class Client(BaseClient):
     """A client whose attributes are the services that are online."""
 
+    def __init__(self, options: ClientOptions) -> None:
+        super().__init__(options)
+        self._kept: dict[str, Namespace] = {}
+
     def __enter__(self) -> "Client":
         return self
 
@@ -156,9 +167,13 @@ class Client(BaseClient):
                 f"{attribute}: queues that start with _ are reached by item, as in "
                 f"client[{attribute!r}]"
             )
+        kept = self._kept.get(attribute)
+        if kept is not None and self.caller.known(queue_of(kept)) is not None:
+            return kept
         if loops.in_loop() and not self.caller.knows(attribute):
             return Unresolved(f"client.{attribute}", lambda: self._attribute(attribute))
-        return self._attribute(attribute)
+        kept = self._kept[attribute] = self._attribute(attribute)
+        return kept
 
     def _attribute(self, attribute: str) -> Namespace:
         try:

@@ -31,6 +31,7 @@ class Caller(Protocol):
         self, target: Target, args: Sequence[Any], kwargs: Mapping[str, Any], immutable: bool
     ) -> Any: ...
     def service(self, queue: str, wanted: Callable[[Service], Any] | None = None) -> Service: ...
+    def known(self, queue: str) -> Service | None: ...
     def knows(self, queue: str, wanted: Callable[[Service], Any] | None = None) -> bool: ...
 
 
@@ -176,6 +177,8 @@ class Namespace:
         self._queue = queue
         self._prefix = prefix
         self._options = options
+        #: What attributes led to, for as long as the service is the same.
+        self._kept: dict[str, tuple[Service | None, Any]] = {}
 
     def _describe(self) -> str:
         return f"{self!r} Its tasks: {', '.join(self) or 'none'}."
@@ -204,6 +207,16 @@ class Namespace:
                 f"{attribute}: names that start with _ are reached by item, as in "
                 f"client[{self._queue!r}][{attribute!r}]"
             )
+        service = self._caller.known(self._queue)
+        kept_service, kept = self._kept.get(attribute, (None, None))
+        if kept is not None and kept_service is service:
+            return kept
+        found = self._look_up(attribute)
+        if not isinstance(found, Unresolved):
+            self._kept[attribute] = (self._caller.known(self._queue), found)
+        return found
+
+    def _look_up(self, attribute: str) -> Any:
         escaped = unescaped(attribute, frozenset())
         full = self._prefix + attribute
         if escaped != attribute and not self._caller.knows(self._queue, partial(leads, path=full)):
@@ -226,6 +239,11 @@ class Namespace:
     def __repr__(self) -> str:
         path = ".".join(part for part in (self._queue, self._prefix.rstrip(".")) if part)
         return f"<Namespace {path}>"
+
+
+def queue_of(namespace: Namespace) -> str:
+    """Give the queue of a namespace, whose own attributes are tasks."""
+    return str(vars(namespace)["_queue"])
 
 
 def paths(service: Service) -> Iterator[str]:

@@ -120,6 +120,11 @@ class Fleet:
         """Give what is known now, without asking anybody."""
         return self._catalog
 
+    def known(self) -> Catalog:
+        """Give what is known now; what is old is asked for anew in the background."""
+        self._refresh_when_old()
+        return self._catalog
+
     def catalog(self, *, fresh: bool = False) -> Catalog:
         """Give the catalog; the first time, or when asked to, after a sweep.
 

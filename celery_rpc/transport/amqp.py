@@ -14,7 +14,6 @@ import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from struct import Struct
 from threading import Event, Lock, RLock
 from time import monotonic
 from typing import Any, TypeVar
@@ -33,14 +32,17 @@ from celery_rpc.deadline import Deadline
 from celery_rpc.errors import (
     EncodeError,
     NoSuchService,
+    OutcomeUnknown,
     Overloaded,
     PayloadTooLarge,
     PermissionRefused,
     RpcError,
     Unavailable,
 )
+from celery_rpc.transport import frames
 from celery_rpc.transport.base import Frame, Link, LinkDown, Receipt
 from celery_rpc.transport.control import Command, control_message
+from celery_rpc.transport.frames import Deliveries
 from celery_rpc.transport.message import Envelope
 from celery_rpc.url import masked
 
@@ -54,11 +56,12 @@ PIDBOX = "celery.pidbox"
 #: it (max_message_size) and closes the channel, no other call is hurt. Bytes.
 FREIGHT = 256 * 1024
 
+#: Replies after which the reader acknowledges them, and seconds of silence after which it does.
+ACK_EVERY, ACK_AFTER = 100, 0.1
+
 #: Seconds that one write may take; the link is taken for dead after that.
 WRITE_TIMEOUT = 10.0
 
-_FRAME = Struct(">BHI")
-_FRAME_END = 1
 #: Classes of methods on which py-amqp may read on by itself: connection and channel.
 _TALKATIVE = (b"\x00\x0a", b"\x00\x14")
 
@@ -83,19 +86,14 @@ class Confirms:
         self.tag = 0
         channel.confirm_select()
         for name, error in (("basic_ack", None), ("basic_nack", Overloaded)):
-            channel.events[name].add(partial(self._settle, error))
+            channel.events[name].add(partial(self.settle, error))
 
     def expect(self, receipt: Receipt, task_id: str) -> None:
         """Count one message; call it with the lock held, right before the write."""
         self.tag += 1
         self.open[self.tag] = (receipt, task_id)
 
-    def take_back(self) -> None:
-        """Uncount the last message, which was not written."""
-        self.open.pop(self.tag, None)
-        self.tag -= 1
-
-    def _settle(self, error: type[Exception] | None, tag: int, multiple: bool) -> None:
+    def settle(self, error: type[Exception] | None, tag: int, multiple: bool) -> None:
         for each in self._up_to(tag) if multiple else [tag]:
             receipt, task_id = self.open.pop(each, (None, ""))
             if receipt is None:
@@ -148,11 +146,14 @@ class AmqpLink(Link):
         self._poll: Any = None
         self._buffer = b""
         self._cancelled = False
-        #: Delivery tag of the last reply that was not acknowledged yet.
-        self._delivered = 0
+        self._deliveries = Deliveries()
+        self._acknowledged = 0
+        self._ack_lock = Lock()
+        self._beat_at = 0.0
         self._known_exchange = False
         self._lost_at: float | None = None
-        self._tls_lock = RLock()
+        #: Held for every write; over TLS for reads too, where OpenSSL allows one thread at a time.
+        self._socket_lock = RLock()
         self._express = Confirms(refuse)
         self._freight = Confirms(refuse)
         self._freight_lock = Lock()
@@ -194,12 +195,9 @@ class AmqpLink(Link):
 
     def _frame_writer(self, connection: Any, transport: Any) -> Callable[..., None]:
         write = frame_writer(connection, transport)
-        if not isinstance(transport.sock, ssl.SSLSocket):
-            return write  # type: ignore[no-any-return]
 
         def locked(*args: Any) -> None:
-            # OpenSSL allows one thread at a time on a connection, reading and writing alike.
-            with self._tls_lock:
+            with self._socket_lock:
                 write(*args)
 
         return locked
@@ -207,7 +205,7 @@ class AmqpLink(Link):
     def _set_up(self) -> bool:
         connection = self._connection
         self._cancelled = self._known_exchange = False
-        self._delivered = 0
+        self._deliveries, self._acknowledged = Deliveries(), 0
         self._buffer = b""
         self._on_unblocked()
         replies, express, freight, control = (connection.channel() for _ in range(4))
@@ -221,7 +219,7 @@ class AmqpLink(Link):
             channel.events["basic_return"].add(self._on_return)
         control.events["basic_return"].add(self._on_nobody)
         replies = self._channels["replies"]
-        replies.basic_consume(self.reply_queue, callback=self._on_reply, on_cancel=self._on_cancel)
+        replies.basic_consume(self.reply_queue, on_cancel=self._on_cancel)
         sock = connection.transport.sock
         sock.settimeout(WRITE_TIMEOUT)
         self._poll = select.poll()
@@ -246,11 +244,12 @@ class AmqpLink(Link):
         if self._connection is None:
             raise LinkDown("not connected")
         try:
-            self._acknowledge()
             self._run_jobs()
+            if self._deliveries.tag - self._acknowledged >= ACK_EVERY:
+                self._send(self._take_ack())
             if not self._frames:
                 self._pump(min(timeout, self.options.heartbeat / 4))
-            self._connection.heartbeat_tick()
+            self._beat()
         except _BROKEN as error:
             raise self._down(error) from error
         if self._cancelled:
@@ -258,15 +257,30 @@ class AmqpLink(Link):
         frames, self._frames = self._frames, []
         return frames
 
-    def _acknowledge(self) -> None:
-        """Let the broker forget the replies that were delivered; before, it keeps them for us.
+    def _beat(self) -> None:
+        now = monotonic()
+        if now >= self._beat_at:
+            self._beat_at = now + min(1.0, self.options.heartbeat / 4)
+            self._connection.heartbeat_tick()
 
-        A reply that was sent into a link that had died comes again over the next one.
+    def _take_ack(self) -> bytes:
+        """Give the frame that lets the broker forget the replies so far, if there are any.
+
+        Until then it keeps them: a reply that was sent into a link that had died comes again over
+        the next one. The next publish takes the frame along; the reader sends it when none comes.
         """
-        if self._delivered:
-            arguments = (self._delivered, True)
-            self._channels["replies"].send_method(Basic.Ack, "Lb", arguments)
-            self._delivered = 0
+        with self._ack_lock:
+            tag = self._deliveries.tag
+            if tag == self._acknowledged:
+                return b""
+            self._acknowledged = tag
+        return frames.ack(self._channels["replies"].channel_id, tag)
+
+    def _send(self, data: bytes) -> None:
+        connection = self._connection
+        with self._socket_lock:
+            connection._transport.sock.sendall(data)
+        connection.bytes_sent += 1
 
     def _down(self, reason: object) -> LinkDown:
         self._lost_at = monotonic()
@@ -274,43 +288,62 @@ class AmqpLink(Link):
 
     def _pump(self, timeout: float) -> None:
         """Wait for bytes, and dispatch the frames that they complete."""
-        transport = self._connection.transport
-        pending = getattr(transport.sock, "pending", None)
-        if not (pending and pending()):
-            ready = self._poll.poll(timeout * 1000)
-            if any(fd == self._wake_out for fd, _ in ready):
-                os.read(self._wake_out, 4096)
-            if all(fd == self._wake_out for fd, _ in ready):
-                return
-        if pending:
-            with self._tls_lock:
-                data = transport.sock.recv(1 << 16)
+        sock = self._connection.transport.sock
+        encrypted = isinstance(sock, ssl.SSLSocket)
+        if not (encrypted and sock.pending()) and not self._readable(timeout):
+            return
+        if encrypted:
+            with self._socket_lock:
+                data = sock.recv(1 << 16)
         else:
-            data = transport.sock.recv(1 << 16)
+            data = sock.recv(1 << 16)
         if not data:
             raise ConnectionResetError("the broker closed the connection")
-        self._buffer += data
-        self._dispatch(transport)
+        self._connection.bytes_recv += 1
+        self._dispatch(self._buffer + data if self._buffer else data)
 
-    def _dispatch(self, transport: Any) -> None:
-        data, start = self._buffer, 0
-        on_frame = self._connection.on_inbound_frame
-        while len(data) - start >= _FRAME.size:
-            kind, channel, size = _FRAME.unpack_from(data, start)
-            body = start + _FRAME.size
-            end = body + size + _FRAME_END
-            if len(data) < end:
-                break
-            payload = data[body : body + size]
-            start = end
-            if kind == 1 and payload[:2] in _TALKATIVE:
-                transport._read_buffer = data[start:]  # py-amqp may read on from here
-                self._handle(on_frame, (kind, channel, payload))
-                data, start = bytes(transport._read_buffer), 0
-                transport._read_buffer = b""
-            else:
-                on_frame((kind, channel, payload))
-        self._buffer = data[start:]
+    def _readable(self, timeout: float) -> bool:
+        unheard = self._deliveries.tag != self._acknowledged
+        ready = self._poll.poll(1000 * (ACK_AFTER if unheard else timeout))
+        if not ready and unheard:
+            self._send(self._take_ack())
+        for descriptor, _ in ready:
+            if descriptor == self._wake_out:
+                os.read(self._wake_out, 4096)
+        return any(descriptor != self._wake_out for descriptor, _ in ready)
+
+    def _dispatch(self, data: bytes) -> None:
+        replies = self._channels["replies"].channel_id
+        express = self._channels["express"].channel_id
+        used = 0
+        for kind, channel, payload, end in frames.split(data):
+            used = end
+            if channel == replies:
+                found = self._deliveries.take(kind, payload)
+                if isinstance(found, Frame):
+                    self._frames.append(found)
+                if found:
+                    continue
+            elif channel == express and kind == frames.METHOD and payload[:4] == frames.ACK:
+                self._express.settle(None, *frames.read_ack(payload))
+                continue
+            if kind == frames.METHOD and payload[:2] in _TALKATIVE:
+                self._buffer = data[end:]
+                self._let_read_on((kind, channel, payload))
+                return self._dispatch(self._buffer)
+            self._connection.on_inbound_frame((kind, channel, payload))
+        self._buffer = data[used:]
+        return None
+
+    def _let_read_on(self, frame: tuple[int, int, bytes]) -> None:
+        """Hand a frame to py-amqp, which may read further ones by itself."""
+        transport = self._connection._transport
+        transport._read_buffer, self._buffer = self._buffer, b""
+        try:
+            self._handle(self._connection.on_inbound_frame, frame)
+        finally:
+            self._buffer = bytes(transport._read_buffer)
+            transport._read_buffer = b""
 
     def _handle(self, on_frame: Callable[[Any], object], frame: tuple[int, int, bytes]) -> None:
         try:
@@ -340,20 +373,6 @@ class AmqpLink(Link):
             finally:
                 self._buffer = bytes(transport._read_buffer)
                 transport._read_buffer = b""
-
-    def _on_reply(self, message: Any) -> None:
-        self._delivered = message.delivery_info["delivery_tag"]
-        properties = message.properties
-        headers = properties.get("application_headers") or {}
-        self._frames.append(
-            Frame(
-                message.body,
-                properties.get("content_type", ""),
-                properties.get("correlation_id"),
-                headers.get("ticket"),
-                headers.get("compression"),
-            )
-        )
 
     def _on_cancel(self, consumer_tag: str) -> None:
         self._cancelled = True
@@ -429,33 +448,21 @@ class AmqpLink(Link):
     ) -> None:  # fmt: skip
         if not confirms.lock.acquire(timeout=deadline.wait()):
             raise Overloaded("others were sending until the deadline; nothing was sent")
-        written = 0
         try:
-            channel = self._channels.get(name)
-            if channel is None or self._connection is None:
+            connection, channel = self._connection, self._channels.get(name)
+            if channel is None or connection is None:
                 raise Unavailable(f"no connection to {self.options.broker}")
-            for envelope in envelopes:
-                confirms.expect(receipt, envelope.id)
-                arguments = (0, "", envelope.address.queue, True, False)
-                try:
-                    channel.send_method(Basic.Publish, "Bssbb", arguments, to_message(envelope))
-                except _NO_TABLE as error:  # raised before a byte was written
-                    confirms.take_back()
-                    raise EncodeError(
-                        f"{envelope.task}: a header cannot be sent over AMQP: {error}",
-                        path="headers",
-                    ) from error
-                written += 1
+            chunks = [encoded(each, channel.channel_id, connection.frame_max) for each in envelopes]
+            for each in envelopes:
+                confirms.expect(receipt, each.id)
+            self._send(b"".join((self._take_ack(), *chunks)))
         except _BROKEN as error:
             self._break()
-            refusal = Unavailable(
-                f"{self.options.broker} broke off: {masked(str(error))}; not sent"
-            )
-            if written == 0:
-                raise refusal from error
-            for each in envelopes[written:]:
-                self._refuse(each.id, refusal)
-                receipt.settle(each.id, refusal)
+            # Half a message is none: one alone was certainly not taken; of several, who knows.
+            text = f"{self.options.broker} broke off: {masked(str(error))}"
+            if len(envelopes) == 1:
+                raise Unavailable(f"{text}; nothing was sent") from error
+            raise OutcomeUnknown(text, task_id=envelopes[0].id) from error
         finally:
             confirms.lock.release()
 
@@ -571,19 +578,18 @@ class AmqpLink(Link):
         os.close(self._wake_out)
 
 
-def to_message(envelope: Envelope) -> Any:
-    """Give the message as py-amqp writes it."""
-    properties = {"delivery_mode": 2, **envelope.properties}
-    if envelope.ttl is not None:
-        properties["expiration"] = str(envelope.ttl)
-    message: Any = Message
-    return message(
-        envelope.body,
-        content_type="application/json",
-        content_encoding="utf-8",
-        application_headers=envelope.headers,
-        **properties,
-    )
+def encoded(envelope: Envelope, channel: int, frame_max: int) -> bytes:
+    """Give the frames of a message.
+
+    Raises:
+        EncodeError: a header is nothing that AMQP's tables can hold.
+    """
+    try:
+        return frames.publish(envelope, channel, frame_max)
+    except _NO_TABLE as error:
+        raise EncodeError(
+            f"{envelope.task}: a header cannot be sent over AMQP: {error}", path="headers"
+        ) from error
 
 
 def translated(error: BaseException, broker: str) -> RpcError:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from threading import Event, Lock
+from threading import Lock
 from typing import Any
 
 from celery_rpc.address import Address
@@ -36,13 +36,15 @@ class Receipt:
         self.lost = False
         self._waiting = set(ids)
         self._lock = Lock()
-        self._settled = Event()
+        #: Held until all is settled or lost: an Event would cost more than the rest of a Receipt.
+        self._gate = Lock()
+        self._gate.acquire()
 
     @classmethod
     def settled(cls) -> "Receipt":
         """Give the receipt of a batch that the broker has."""
         receipt = cls(())
-        receipt._settled.set()
+        receipt._open()
         return receipt
 
     def settle(self, task_id: str, error: Exception | None = None) -> None:
@@ -51,13 +53,19 @@ class Receipt:
             if error is not None:
                 self.refused.setdefault(task_id, error)
             self._waiting.discard(task_id)
-            if not self._waiting:
-                self._settled.set()
+            done = not self._waiting
+        if done:
+            self._open()
 
     def lose(self) -> None:
         """Note that the broker will not answer any more."""
         self.lost = True
-        self._settled.set()
+        self._open()
+
+    def _open(self) -> None:
+        with self._lock:
+            if self._gate.locked():
+                self._gate.release()
 
     @property
     def open(self) -> list[str]:
@@ -67,8 +75,10 @@ class Receipt:
 
     def wait(self, deadline: Deadline) -> bool:
         """Wait for the broker's word on all; False when the deadline came first, or it is lost."""
-        self._settled.wait(deadline.remaining())
-        return self._settled.is_set() and not self.lost
+        settled = self._gate.acquire(timeout=deadline.wait())
+        if settled:
+            self._gate.release()
+        return settled and not self.lost
 
 
 Refuse = Callable[[str, Exception], object]

@@ -1,10 +1,10 @@
 """BrokerTransport: calls through a real broker, replies by the broker or from a result store."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
-from typing import Any
-from uuid import uuid4
+from typing import TYPE_CHECKING, Any
 
 from celery_rpc.call import Call
 from celery_rpc.config import ClientOptions
@@ -20,7 +20,9 @@ from celery_rpc.transport.message import Envelope, EnvelopeWriter, announce_sent
 from celery_rpc.transport.outbox import Outbox
 from celery_rpc.transport.reader import Reader
 from celery_rpc.transport.replies import ReplyTable
-from celery_rpc.transport.store import ResultStore
+
+if TYPE_CHECKING:
+    from celery_rpc.transport.store import ResultStore
 
 
 def open_link(options: ClientOptions, refuse: Callable[[str, Exception], object]) -> Link:
@@ -72,6 +74,8 @@ class BrokerTransport(CallTransport):
             if self._link is None or self._writer is None:
                 self._link = open_link(self.options, self.table.refuse)
                 if self.options.backend != "rpc://":
+                    from celery_rpc.transport.store import ResultStore
+
                     self._store = ResultStore(self.options, self.table)
                     self._store_reader = self._read(self._store, self.table.deliver_meta, "results")
                 self._reader = self._read(self._link, self.table.deliver, "replies")
@@ -101,7 +105,7 @@ class BrokerTransport(CallTransport):
 
     def new_id(self) -> str:
         """Give the id of the next call."""
-        return self._store.new_id() if self._store else str(uuid4())
+        return self._store.new_id() if self._store else new_uuid()
 
     def send(self, call: Call, *, confirm: bool = True) -> Pending:
         envelope, pending, deadline = self._prepare(call)
@@ -275,6 +279,12 @@ class BrokerTransport(CallTransport):
             each.abandon(
                 ClientClosed(f"{each.task} was called by the process that this one was forked from")
             )
+
+
+def new_uuid() -> str:
+    """Give a random UUID (RFC 9562, version 4) as text; uuid.uuid4 takes twice the time."""
+    digits = os.urandom(16).hex()
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
 def names_of(cls: type[Exception]) -> tuple[str, str]:

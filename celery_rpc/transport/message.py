@@ -14,7 +14,7 @@ from reprlib import Repr
 from typing import Any
 
 from celery import signals
-from kombu.utils.json import dumps
+from kombu.utils.json import JSONEncoder, dumps
 
 from celery_rpc.address import Address
 from celery_rpc.call import Call, CallOptions
@@ -22,6 +22,9 @@ from celery_rpc.errors import ConfigurationError, EncodeError, PayloadTooLarge
 
 #: Shown in place of arguments that are longer, in events and logs; characters.
 REPR_LENGTH = 200
+
+#: kombu's dumps makes an encoder for each call.
+encode = JSONEncoder().encode
 
 #: AMQP's numbers, and Celery's names for them.
 DELIVERY_MODES = {1: 1, 2: 2, "transient": 1, "persistent": 2}
@@ -66,6 +69,7 @@ class EnvelopeWriter:
         options = call.options
         body, compression = compressed(self.body(call), options.compression)
         expires, ttl = expiry(call)
+        show = repr if len(body) < REPR_LENGTH else self.shown  # what is short as JSON is short
         headers: dict[str, Any] = {
             "lang": "py",
             "task": call.task,
@@ -79,8 +83,8 @@ class EnvelopeWriter:
             "timelimit": [options.time_limit, options.soft_time_limit],
             "root_id": options.root_id or call.id,
             "parent_id": options.parent_id,
-            "argsrepr": options.argsrepr or self.shown(tuple(call.args)),
-            "kwargsrepr": options.kwargsrepr or self.shown(dict(call.kwargs)),
+            "argsrepr": options.argsrepr or show(tuple(call.args)),
+            "kwargsrepr": options.kwargsrepr or show(dict(call.kwargs)),
             "origin": self.origin,
             "ignore_result": options.ignore_result,
             "replaced_task_nesting": options.replaced_task_nesting,
@@ -117,7 +121,8 @@ class EnvelopeWriter:
         """Serialise the arguments, and what runs after the task."""
         options = call.options
         try:
-            text = f"[{dumps(list(call.args))},{dumps(dict(call.kwargs))},{embed(options)}]"
+            # The closing bracket makes room for what runs after the task.
+            text = f"{encode((call.args, call.kwargs))[:-1]},{embed(options)}]"
         except (TypeError, ValueError, RecursionError) as error:
             raise unencodable(call, error) from error
         body = text.encode()

@@ -10,6 +10,7 @@ import socket
 from base64 import b64encode
 from bisect import bisect
 from collections.abc import Mapping, Sequence
+from itertools import count
 from json import loads
 from threading import Lock
 from time import monotonic
@@ -38,6 +39,9 @@ from celery_rpc.transport.message import Envelope
 from celery_rpc.url import masked
 
 log = logging.getLogger("celery_rpc.redis")
+
+#: Delivery tags must differ among all clients of a server: by the client, and by the message.
+_tag_prefix, _tags = uuid4(), count()
 
 #: Redis answers a blocking command at its timeout; a link silent for so much longer is dead.
 GRACE = 5.0
@@ -332,7 +336,7 @@ def wrap(
                 **properties,
                 "delivery_info": {"exchange": exchange, "routing_key": routing_key},
                 "body_encoding": "base64",
-                "delivery_tag": str(uuid4()),
+                "delivery_tag": f"{_tag_prefix}-{next(_tags)}",
             },
         }
     )

