@@ -58,7 +58,7 @@ FOREIGN: dict[str, set[str]] = {
         "transport.redis", "transport.replies",
     },
     "redis": {"transport.endpoint", "transport.redis", "transport.store"},
-    "amqp": {"transport.amqp"},
+    "amqp": {"transport.amqp", "transport.frames"},
     "vine": {"reply"},
     "pydantic": set(),
     "typing_extensions": {"reply"},

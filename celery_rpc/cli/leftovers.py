@@ -24,7 +24,7 @@ SEARCH = 10.0
 class Leftovers:
     """Keys that can be deleted."""
 
-    #: Reply queues of clients of ours that ended without a word.
+    #: Reply queues of clients of ours that ended without a word, and that have no end set.
     replies: tuple[str, ...] = ()
     #: Mailboxes of Celery's own clients.
     mailboxes: tuple[str, ...] = ()
@@ -46,7 +46,7 @@ def find_leftovers(link: RedisLink) -> Leftovers:
         for key in sorted(replies)
         if f"{key}.alive" not in ours and not is_alive(link, key)
         for part in (key, f"{key}.taken")
-        if part in ours
+        if part in ours and run(link, "TTL", part) == -1
     ]
     mailboxes = [key for key in scan(link, f"*{PIDBOX}", deadline) if is_forgotten(link, key)]
     return Leftovers(tuple(dead), tuple(sorted(mailboxes)), complete=not deadline.passed)

@@ -559,9 +559,10 @@ class AmqpLink(Link):
             return
         self._closed = True
         connection = self._connection
-        if delete and connection is not None:
+        if connection is not None:
             with suppress(*_BROKEN, RpcError):
                 connection.transport.sock.settimeout(1.0)
+                connection.transport._read_buffer, self._buffer = self._buffer, b""
                 self._channels["replies"].queue_delete(self.reply_queue)
                 connection.close()
         self._drop()

@@ -133,7 +133,7 @@ class Link(ABC):
 
     @abstractmethod
     def close(self, *, delete: bool) -> None:
-        """Disconnect; ``delete`` the reply queue too."""
+        """Disconnect; ``delete`` the reply queue too, or else see to it that it ends by itself."""
 
     @abstractmethod
     def abandon(self) -> None:

@@ -145,6 +145,7 @@ class BrokerTransport(CallTransport):
         envelope = writer.write(call)
         pending = self.table.register(call.id, call.task, deadline)
         pending.call = call
+        self.table.counters["sent"] += not call.options.ignore_result
         if self._store is not None:
             self._store.expect(call.id)
         sending = deadline if deadline.at is not None else Deadline.after(self.options.timeout)
@@ -256,7 +257,8 @@ class BrokerTransport(CallTransport):
             if reader is not None:
                 reader.stop()
         if self._link is not None:
-            self._link.close(delete=True)
+            unanswered = self.table.counters["sent"] > self.table.counters["replies"]
+            self._link.close(delete=not unanswered)
         if self._store is not None:
             self._store.close()
         self._link = self._writer = self._reader = self._store_reader = None

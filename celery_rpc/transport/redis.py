@@ -303,11 +303,14 @@ class RedisLink(Link):
     # ----- the end
 
     def close(self, *, delete: bool) -> None:
-        if delete:
-            try:
-                self._ask([("DEL", self.inbox, self.taken, self.alive)], Deadline.after(0.5))
-            except RpcError as error:
-                log.debug("the reply queue stays until it expires: %s", error)
+        commands: list[Sequence[Any]] = [("DEL", self.inbox, self.taken, self.alive)]
+        if not delete:
+            # A late reply would make the list anew, without an end: one that is there keeps its.
+            commands += [("LPUSH", self.inbox, ""), ("PEXPIRE", self.inbox, self.ttl)]
+        try:
+            self._ask(commands, Deadline.after(0.5))
+        except RpcError as error:
+            log.debug("the reply queue stays until it expires: %s", error)
         self._reading.disconnect()
         self._writing.disconnect()
 

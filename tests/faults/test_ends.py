@@ -1,0 +1,53 @@
+"""The end of a client: nothing is left behind that does not end by itself."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from celery_rpc import DeadlineExceeded, connect
+from tests.servers import Broker, RabbitBroker, wait_until
+
+pytestmark = pytest.mark.usefixtures("worker")
+
+OURS = "celery-rpc.reply."
+
+
+def reply_queues(broker: Broker) -> dict[str, int]:
+    """Give our reply queues, and the milliseconds until each ends; -1 for never."""
+    if isinstance(broker.server, RabbitBroker):
+        queues = broker.server.queues(broker.url.rpartition("/")[2])
+        return {name: 1 for name in queues if name.startswith(OURS)}
+    with broker.server.client(broker.url) as server:
+        keys = [key.decode() for key in server.keys(f"{OURS}*")]
+        return {key: int(server.pttl(key)) for key in keys}
+
+
+def test_a_client_that_has_all_its_replies_leaves_no_queue(broker: Broker) -> None:
+    before = reply_queues(broker)
+    with connect(broker.url) as client:
+        assert client.calc.add(1, 1) == 2
+        assert client.calc.add.delay(1, 1).get(timeout=5) == 2
+    assert reply_queues(broker).keys() <= before.keys()
+
+
+def test_a_reply_that_comes_after_the_end_leaves_nothing_without_an_end(broker: Broker) -> None:
+    before = reply_queues(broker)
+    with connect(broker.url) as client:
+        with pytest.raises(DeadlineExceeded):
+            client.calc.sleep.options(timeout=0.2)(0.8)
+        late = client.calc.sleep.delay(0.8)
+    assert late.failed()
+    with connect(broker.url) as other:  # by now the worker has answered both
+        assert other.calc.sleep(1.0) == 1.0
+    left = {name: end for name, end in reply_queues(broker).items() if name not in before}
+    assert all(end > 0 for end in left.values()), left
+
+
+def test_a_reply_that_nobody_waits_for_is_counted_and_dropped(
+    linked: Callable[..., Any],
+) -> None:
+    client = linked()
+    client.calc.sleep.delay(0.1).forget()
+    wait_until(lambda: client.status()["unclaimed"] == 1, timeout=5, what="the late reply")
+    assert client.status()["pending"] == 0
