@@ -54,10 +54,10 @@ ROOMS: dict[str, set[str]] = {
 FOREIGN: dict[str, set[str]] = {
     "celery": {"errors", "reply", "canvas", "transport.message", "cli.doctor"},
     "kombu": {
-        "transport.amqp", "transport.kombu", "transport.message", "transport.outcome",
-        "transport.redis", "transport.replies",
+        "transport.amqp", "transport.headers", "transport.kombu", "transport.message",
+        "transport.outcome", "transport.redis", "transport.replies",
     },
-    "redis": {"transport.endpoint", "transport.redis", "transport.store"},
+    "redis": {"transport.endpoint", "transport.redis", "transport.resp"},
     "amqp": {"transport.amqp", "transport.frames"},
     "vine": {"reply"},
     "pydantic": set(),

@@ -14,6 +14,7 @@ from amqp.serialization import dumps as table_dumps
 from amqp.serialization import loads as table_loads
 
 from celery_rpc.transport.base import Frame
+from celery_rpc.transport.headers import Headers
 from celery_rpc.transport.message import Envelope
 
 #: Frame types (spec, 2.3.5), and the octet that ends a frame.
@@ -33,9 +34,6 @@ _SHORT, _LONG, _LONGLONG = Struct(">H"), Struct(">I"), Struct(">Q")
 #: Property flags (spec, 1.8.3 and 4.2.6.1), by their bits from the left.
 CONTENT_TYPE, CONTENT_ENCODING, HEADERS, DELIVERY_MODE = 0x8000, 0x4000, 0x2000, 0x1000
 PRIORITY, CORRELATION_ID, REPLY_TO, EXPIRATION = 0x0800, 0x0400, 0x0200, 0x0100
-
-#: Headers that differ from call to call; the others' encodings are kept.
-VARYING = frozenset({"id", "root_id", "parent_id", "argsrepr", "kwargsrepr", "eta", "expires"})
 
 
 def frame(kind: int, channel: int, payload: bytes) -> bytes:
@@ -69,7 +67,7 @@ def _publish_method(channel: int, queue: str) -> bytes:
 def _content_header(envelope: Envelope) -> bytes:
     properties = envelope.properties
     flags = CONTENT_TYPE | CONTENT_ENCODING | HEADERS | DELIVERY_MODE | CORRELATION_ID | REPLY_TO
-    entries = b"".join([entry(name, value) for name, value in envelope.headers.items()])
+    entries = table(envelope.headers)
     values = [_KINDS, _LONG.pack(len(entries)), entries, b"%c" % properties.get("delivery_mode", 2)]
     priority = properties.get("priority")
     if priority is not None:
@@ -80,6 +78,15 @@ def _content_header(envelope: Envelope) -> bytes:
         flags |= EXPIRATION
         values.append(short(str(envelope.ttl)))
     return _CONTENT.pack(60, 0, len(envelope.body), flags) + b"".join(values)
+
+
+def table(headers: Headers) -> bytes:
+    """Give the entries of a header table."""
+    shared = headers.shared.forms.get("amqp")
+    if shared is None:
+        parts = [entry(name, value) for name, value in headers.shared.values.items()]
+        shared = headers.shared.forms["amqp"] = b"".join(parts)
+    return b"".join([shared, *(entry(name, value) for name, value in headers.own.items())])
 
 
 def short(text: str) -> bytes:
@@ -93,27 +100,11 @@ _KINDS = short("application/json") + short("utf-8")
 
 def entry(name: str, value: Any) -> bytes:
     """Give one entry of a header table."""
-    if name in VARYING:
-        return _entry(name, value)
-    if isinstance(value, list):
-        value = tuple(value)
-    try:
-        return _kept_entry(name, value)
-    except TypeError:  # it cannot be a key
-        return _entry(name, value)
-
-
-def _entry(name: str, value: Any) -> bytes:
     if isinstance(value, str):
         data = value.encode()
         return b"%bS%b%b" % (short(name), _LONG.pack(len(data)), data)
-    if isinstance(value, tuple):
-        value = list(value)
     # A table of this one entry, without the length before it.
     return bytes(table_dumps("F", [{name: value}])[4:])
-
-
-_kept_entry = lru_cache(maxsize=4096, typed=True)(_entry)
 
 
 def ack(channel: int, tag: int) -> bytes:

@@ -97,7 +97,7 @@ class KombuLink(Link):
                     routing_key=each.address.queue,
                     content_type="application/json",
                     content_encoding="utf-8",
-                    headers=each.headers,
+                    headers=each.headers.to_dict(),
                     retry=False,
                     **properties,
                 )

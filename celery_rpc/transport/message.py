@@ -14,17 +14,15 @@ from reprlib import Repr
 from typing import Any
 
 from celery import signals
-from kombu.utils.json import JSONEncoder, dumps
+from kombu.utils.json import dumps
 
 from celery_rpc.address import Address
 from celery_rpc.call import Call, CallOptions
 from celery_rpc.errors import ConfigurationError, EncodeError, PayloadTooLarge
+from celery_rpc.transport.headers import Headers, SharedHeaders, encode
 
 #: Shown in place of arguments that are longer, in events and logs; characters.
 REPR_LENGTH = 200
-
-#: kombu's dumps makes an encoder for each call.
-encode = JSONEncoder().encode
 
 #: AMQP's numbers, and Celery's names for them.
 DELIVERY_MODES = {1: 1, 2: 2, "transient": 1, "persistent": 2}
@@ -39,7 +37,7 @@ class Envelope:
     id: str
     task: str
     address: Address
-    headers: dict[str, Any]
+    headers: Headers
     properties: dict[str, Any]
     body: bytes
     #: The task's arguments as objects: what the before_task_publish signal shows.
@@ -55,6 +53,8 @@ class EnvelopeWriter:
         self.reply_to = reply_to
         self.max_payload = max_payload
         self.origin = f"{os.getpid()}@{socket.gethostname()}"
+        #: By task: the options that its headers were made for, and the headers.
+        self._shared: dict[str, tuple[CallOptions, SharedHeaders]] = {}
         self._repr = Repr()
         self._repr.maxstring = self._repr.maxother = REPR_LENGTH
         self._repr.maxlist = self._repr.maxtuple = self._repr.maxdict = 20
@@ -67,34 +67,17 @@ class EnvelopeWriter:
             PayloadTooLarge: the body is larger than max_payload.
         """
         options = call.options
-        body, compression = compressed(self.body(call), options.compression)
+        body = compressed(self.body(call), options.compression)
         expires, ttl = expiry(call)
         show = repr if len(body) < REPR_LENGTH else self.shown  # what is short as JSON is short
-        headers: dict[str, Any] = {
-            "lang": "py",
-            "task": call.task,
+        own: dict[str, Any] = {
             "id": call.id,
-            "shadow": options.shadow,
+            "root_id": options.root_id or call.id,
             "eta": eta(options),
             "expires": expires,
-            "group": options.group_id,
-            "group_index": options.group_index,
-            "retries": options.retries,
-            "timelimit": [options.time_limit, options.soft_time_limit],
-            "root_id": options.root_id or call.id,
-            "parent_id": options.parent_id,
             "argsrepr": options.argsrepr or show(tuple(call.args)),
             "kwargsrepr": options.kwargsrepr or show(dict(call.kwargs)),
-            "origin": self.origin,
-            "ignore_result": options.ignore_result,
-            "replaced_task_nesting": options.replaced_task_nesting,
-            "stamped_headers": options.stamped_headers,
-            "stamps": dict(options.stamps),
         }
-        if compression:
-            headers["compression"] = compression
-        if options.headers:
-            headers.update(checked_headers(call))
         properties: dict[str, Any] = {
             "correlation_id": call.id,
             "reply_to": options.reply_to or self.reply_to,
@@ -107,7 +90,7 @@ class EnvelopeWriter:
             call.id,
             call.task,
             call.address,
-            headers,
+            Headers(own, self.shared(call)),
             properties,
             body,
             (call.args, call.kwargs),
@@ -116,6 +99,38 @@ class EnvelopeWriter:
         if signals.before_task_publish.receivers:
             self.announce(envelope)
         return envelope
+
+    def shared(self, call: Call) -> SharedHeaders:
+        """Give the headers that only depend on the task and its options."""
+        options, shared = self._shared.get(call.task, (None, None))
+        if shared is None or options is not call.options:
+            shared = SharedHeaders(self.constants(call))
+            self._shared[call.task] = call.options, shared
+        return shared
+
+    def constants(self, call: Call) -> dict[str, Any]:
+        """Give what shared() keeps."""
+        options = call.options
+        constants: dict[str, Any] = {
+            "lang": "py",
+            "task": call.task,
+            "shadow": options.shadow,
+            "group": options.group_id,
+            "group_index": options.group_index,
+            "retries": options.retries,
+            "timelimit": [options.time_limit, options.soft_time_limit],
+            "parent_id": options.parent_id,
+            "origin": self.origin,
+            "ignore_result": options.ignore_result,
+            "replaced_task_nesting": options.replaced_task_nesting,
+            "stamped_headers": options.stamped_headers,
+            "stamps": dict(options.stamps),
+        }
+        if options.compression:
+            constants["compression"] = compression_type(options.compression)
+        if options.headers:
+            constants.update(checked_headers(call))
+        return constants
 
     def body(self, call: Call) -> bytes:
         """Serialise the arguments, and what runs after the task."""
@@ -144,13 +159,15 @@ class EnvelopeWriter:
 
     def announce(self, envelope: Envelope) -> None:
         """Let Celery's signal handlers (tracing, mostly) add their headers."""
+        headers = envelope.headers.to_dict()
+        envelope.headers = Headers(headers)
         signals.before_task_publish.send(
             sender=envelope.task,
             body=(*envelope.content, {}),
             exchange="",
             routing_key=envelope.address.queue,
             declare=[],
-            headers=envelope.headers,
+            headers=headers,
             properties=envelope.properties,
             retry_policy={},
         )
@@ -162,7 +179,7 @@ def announce_sent(envelope: Envelope) -> None:
         signals.after_task_publish.send(
             sender=envelope.task,
             body=(*envelope.content, {}),
-            headers=envelope.headers,
+            headers=envelope.headers.to_dict(),
             exchange="",
             routing_key=envelope.address.queue,
         )
@@ -183,24 +200,32 @@ def checked_headers(call: Call) -> Mapping[str, Any]:
     return headers
 
 
-def compressed(body: bytes, method: str | None) -> tuple[bytes, str | None]:
-    """Compress a body; gives the content type that tells the worker how.
+def compression_type(method: str) -> str:
+    """Give the content type that tells a worker how a body was compressed.
 
     Raises:
         ConfigurationError: kombu knows no such compression.
     """
-    if method is None:
-        return body, None
-    from kombu.compression import compress, encoders
+    from kombu.compression import encoders, get_encoder
 
     try:
-        packed, content_type = compress(body, method)
+        return str(get_encoder(method)[1])
     except KeyError as error:
         known = ", ".join(encoders())
         raise ConfigurationError(
             f"compression {method!r} is not known here: use one of {known}"
         ) from error
-    return packed, content_type
+
+
+def compressed(body: bytes, method: str | None) -> bytes:
+    """Compress a body, where that is asked for."""
+    if method is None:
+        return body
+    from kombu.compression import compress
+
+    compression_type(method)
+    packed, _ = compress(body, method)
+    return bytes(packed)
 
 
 def embed(options: CallOptions) -> str:

@@ -6,6 +6,7 @@ of kombu.transport.redis; tests hold them equal.
 """
 
 import logging
+import select
 import socket
 from base64 import b64encode
 from bisect import bisect
@@ -35,7 +36,9 @@ from celery_rpc.errors import (
 from celery_rpc.transport.base import Frame, Link, LinkDown, Receipt
 from celery_rpc.transport.control import Command, control_message
 from celery_rpc.transport.endpoint import Endpoint
+from celery_rpc.transport.headers import Headers, encode
 from celery_rpc.transport.message import Envelope
+from celery_rpc.transport.resp import MORE, Answers, BadAnswer, pack
 from celery_rpc.url import masked
 
 log = logging.getLogger("celery_rpc.redis")
@@ -54,8 +57,12 @@ class Wire:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
-        self.connection: Any = None
-        self._unanswered = False
+        self._connection: Any = None
+        self._sock: Any = None
+        self._poll: Any = None
+        self._answers = Answers()
+        self._timeout: float | None = None
+        self._unanswered = 0
 
     def connect(self, timeout: float) -> None:
         """Connect anew.
@@ -64,57 +71,85 @@ class Wire:
             Unavailable: the server cannot be reached, or does not let us in.
         """
         self.disconnect()
-        connection = self.endpoint.connection(timeout)
         try:
+            connection = self.endpoint.connection(timeout)
             connection.connect()
         except (redis.AuthenticationError, redis.ResponseError) as error:
-            connection.disconnect()
             raise translated(error, self.endpoint) from error
         except (redis.RedisError, OSError) as error:
-            connection.disconnect()
-            raise Unavailable(f"no connection to {self.endpoint}: {error}") from error
-        self.connection = connection
+            raise Unavailable(f"no connection to {self.endpoint}: {masked(str(error))}") from error
+        # redis-py has connected and logged in; from here on the socket is ours.
+        self._connection, self._sock = connection, connection._sock
+        self._poll = select.poll()
+        self._poll.register(self._sock, select.POLLIN)
+        self._answers, self._unanswered = Answers(), 0
+        self._timeout = self._sock.gettimeout()
+
+    @property
+    def connected(self) -> bool:
+        return self._sock is not None
 
     def alive(self) -> bool:
         """Tell whether the connection can be used: open, and nothing unread on it."""
-        if self.connection is None or self._unanswered:
+        if self._sock is None or self._unanswered or not self._answers.empty:
             return False
-        try:
-            return not self.connection.can_read(timeout=0)
-        except (redis.RedisError, OSError):
-            return False
+        return not self._poll.poll(0)
 
     def send(self, commands: Sequence[Sequence[Any]]) -> None:
-        self._unanswered = True
-        self.connection.send_packed_command(self.connection.pack_commands(commands), False)
+        """Write commands, each of which will have an answer.
+
+        Raises:
+            OSError: the link broke.
+        """
+        if self._sock is None:
+            raise ConnectionResetError("not connected")
+        self._unanswered += len(commands)
+        self._set_timeout(WRITE_TIMEOUT)
+        self._sock.sendall(pack(commands))
 
     def answer(self, timeout: float | None) -> Any:
         """Read one answer; a ResponseError is given, not raised.
 
         Raises:
             TimeoutError: none came in time.
+            OSError: the link broke.
+            BadAnswer: the server does not speak RESP.
         """
-        while not self.connection.can_read(timeout=LONG if timeout is None else timeout):
-            if timeout is not None:
-                raise TimeoutError(f"{self.endpoint} did not answer within {timeout:.1f} s")
-        try:
-            return self.connection.read_response(disable_decoding=True)
-        except redis.ResponseError as error:
-            return error
+        until = Deadline.after(timeout)
+        while (answer := self._answers.next()) is MORE:
+            if self._sock is None:
+                raise ConnectionResetError("not connected")
+            self._receive(until)
+        self._unanswered -= 1
+        return answer
 
-    def finish(self) -> None:
-        """Note that every answer was read."""
-        self._unanswered = False
+    def _receive(self, until: Deadline) -> None:
+        self._set_timeout(until.capped(WRITE_TIMEOUT))
+        try:
+            data = self._sock.recv(RECEIVE)
+        except TimeoutError:
+            if until.passed:
+                raise
+            return
+        if not data:
+            raise ConnectionResetError("the server closed the connection")
+        self._answers.feed(data)
+
+    def _set_timeout(self, seconds: float) -> None:
+        """Set the socket's timeout where it differs: it costs a system call or two."""
+        seconds = max(seconds, 0.001)  # zero would mean not to block
+        if seconds != self._timeout:
+            self._timeout = seconds
+            self._sock.settimeout(seconds)
 
     def disconnect(self) -> None:
-        connection, self.connection = self.connection, None
-        self._unanswered = False
+        connection, self._connection, self._sock = self._connection, None, None
         if connection is not None:
             connection.disconnect()
 
     def interrupt(self) -> None:
         """Make a waiting answer() fail."""
-        sock = getattr(self.connection, "_sock", None)
+        sock = self._sock
         if sock is not None:
             try:
                 sock.shutdown(socket.SHUT_RDWR)
@@ -123,13 +158,16 @@ class Wire:
 
     def abandon(self) -> None:
         """Drop the socket without a word on it: a parent process uses it."""
-        sock = getattr(self.connection, "_sock", None)
-        self.connection = None
+        sock, self._connection, self._sock = self._sock, None, None
         if sock is not None:
             sock.close()
 
 
-LONG = 3600.0
+#: Seconds that one write may take, and bytes that one read asks for.
+WRITE_TIMEOUT, RECEIVE = 10.0, 1 << 16
+
+#: What a link that broke, or that leads to no Redis, raises.
+BROKEN = (redis.RedisError, OSError, BadAnswer)
 
 
 class RedisLink(Link):
@@ -192,8 +230,7 @@ class RedisLink(Link):
                     found += reversed(answer)
                 elif name in ("LMOVE", "BLMOVE") and answer is not None:
                     found.append(answer)
-            self._reading.finish()
-        except (redis.RedisError, OSError, AttributeError) as error:
+        except BROKEN as error:
             raise LinkDown(f"{self.endpoint}: {error}") from error
         if recover:
             self._refresh_at = monotonic() + self.ttl / 4000
@@ -267,9 +304,8 @@ class RedisLink(Link):
         try:
             self._writing.send(commands)
             answers = [self._writing.answer(deadline.remaining()) for _ in commands]
-            self._writing.finish()
             done = True
-        except (redis.RedisError, OSError) as error:
+        except BROKEN as error:
             shown = f" ({', '.join(ids[:3])})" if ids else ""
             raise OutcomeUnknown(
                 f"{self.endpoint} broke off before it confirmed the message{shown}: {error}",
@@ -298,7 +334,7 @@ class RedisLink(Link):
 
     def _pack_command(self, ticket: str, command: Command, deadline: Deadline) -> bytes:
         body = dumps(control_message(ticket, command, self.reply_queue)).encode()
-        return wrap(body, {"clock": 0}, {"delivery_mode": 1}, "", "celery.pidbox")
+        return wrap(body, Headers({"clock": 0}), {"delivery_mode": 1}, "")
 
     # ----- the end
 
@@ -319,31 +355,21 @@ class RedisLink(Link):
         self._writing.abandon()
 
 
-def wrap(
-    body: bytes,
-    headers: Mapping[str, Any],
-    properties: Mapping[str, Any],
-    routing_key: str,
-    exchange: str = "",
-) -> bytes:
+def wrap(body: bytes, headers: Headers, properties: Mapping[str, Any], routing_key: str) -> bytes:
     """Give a message as kombu's virtual transports store it."""
-    text: str = dumps(
-        {
-            "body": b64encode(body).decode(),
-            "content-encoding": "utf-8",
-            "content-type": "application/json",
-            "headers": headers,
-            "properties": {
-                "delivery_mode": 2,
-                "priority": 0,
-                **properties,
-                "delivery_info": {"exchange": exchange, "routing_key": routing_key},
-                "body_encoding": "base64",
-                "delivery_tag": f"{_tag_prefix}-{next(_tags)}",
-            },
-        }
-    )
-    return text.encode()
+    all_properties = {
+        "delivery_mode": 2,
+        "priority": 0,
+        **properties,
+        "delivery_info": {"exchange": "", "routing_key": routing_key},
+        "body_encoding": "base64",
+        "delivery_tag": f"{_tag_prefix}-{next(_tags)}",
+    }
+    return (
+        f'{{"body":"{b64encode(body).decode()}","content-encoding":"utf-8",'
+        f'"content-type":"application/json","headers":{headers.to_json()},'
+        f'"properties":{encode(all_properties)}}}'
+    ).encode()
 
 
 def to_frame(data: bytes) -> Frame | None:

@@ -9,14 +9,12 @@ from threading import Lock
 from typing import Any
 from uuid import uuid4
 
-import redis
-
 from celery_rpc.config import ClientOptions
 from celery_rpc.deadline import Deadline
 from celery_rpc.transport.base import LinkDown
 from celery_rpc.transport.endpoint import Endpoint
 from celery_rpc.transport.outcome import Malformed, parse_meta
-from celery_rpc.transport.redis import Wire, translated
+from celery_rpc.transport.redis import BROKEN, Wire, translated
 from celery_rpc.transport.replies import ReplyTable
 from celery_rpc.url import masked
 
@@ -49,11 +47,10 @@ class ResultStore:
         if task_id.startswith(self._prefix) or task_id in self._foreign:
             return
         self._foreign.add(task_id)
-        connection = self._listening.connection
-        if connection is not None:
+        if self._listening.connected:
             try:
-                connection.send_command("SUBSCRIBE", KEY + task_id)
-            except (redis.RedisError, OSError):
+                self._listening.send([("SUBSCRIBE", KEY + task_id)])
+            except OSError:
                 return  # the reader finds the link down, and subscribes to all when it is up
 
     def connect(self, timeout: float) -> bool:
@@ -63,7 +60,7 @@ class ResultStore:
         commands += [("SUBSCRIBE", KEY + each) for each in self._foreign]
         try:
             self._listening.send(commands)
-        except (redis.RedisError, OSError) as error:
+        except BROKEN as error:
             raise translated(error, self.endpoint) from error
         return True
 
@@ -72,7 +69,7 @@ class ResultStore:
             message = self._listening.answer(timeout)
         except TimeoutError:
             return self._ping()
-        except (redis.RedisError, OSError, AttributeError) as error:
+        except BROKEN as error:
             raise LinkDown(f"{self.endpoint}: {masked(str(error))}") from error
         if not isinstance(message, list):
             return ()
@@ -89,7 +86,7 @@ class ResultStore:
         try:
             self._listening.send([("PING",)])
             self._listening.answer(5.0)
-        except (redis.RedisError, OSError, AttributeError) as error:
+        except BROKEN as error:
             raise LinkDown(f"{self.endpoint}: {masked(str(error))}") from error
         return ()
 
@@ -102,8 +99,7 @@ class ResultStore:
                     self._asking.connect(self._connect_timeout)
                 self._asking.send([("MGET", *(KEY + each for each in ids))])
                 found = self._asking.answer(self._connect_timeout)
-                self._asking.finish()
-            except (redis.RedisError, OSError) as error:
+            except BROKEN as error:
                 raise LinkDown(f"{self.endpoint}: {masked(str(error))}") from error
         return list(self._parse([each for each in found if each is not None]))
 

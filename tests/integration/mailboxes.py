@@ -12,6 +12,7 @@ from kombu.entity import Exchange, Queue
 from kombu.messaging import Consumer, Producer
 from redis import Redis
 
+from celery_rpc.transport.headers import Headers
 from celery_rpc.transport.redis import wrap
 
 Answer = Callable[[str, int], Any]
@@ -80,7 +81,7 @@ class Mailboxes:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {"ticket": question["ticket"], "clock": 1}
         queue = question["reply_to"]["routing_key"]
-        self._client.lpush(queue, wrap(raw, headers, {}, queue))
+        self._client.lpush(queue, wrap(raw, Headers(headers), {}, queue))
 
 
 class AmqpMailbox:

@@ -16,6 +16,7 @@ from celery_rpc.address import Address
 from celery_rpc.transport import frames
 from celery_rpc.transport.amqp import encoded
 from celery_rpc.transport.base import Frame
+from celery_rpc.transport.headers import Headers, SharedHeaders
 from celery_rpc.transport.message import Envelope
 
 FRAME_MAX = 4096
@@ -35,7 +36,10 @@ def envelope(
     headers: dict[str, Any], body: bytes, ttl: int | None = None, **properties: Any
 ) -> Envelope:
     given = {"correlation_id": "an-id", "reply_to": "replies", **properties}
-    return Envelope("an-id", "svc.task", Address("a queue"), headers, given, body, ((), {}), ttl)
+    shared = SharedHeaders({name: headers[name] for name in list(headers)[: len(headers) // 2]})
+    own = {name: value for name, value in headers.items() if name not in shared.values}
+    both = Headers(own, shared)
+    return Envelope("an-id", "svc.task", Address("a queue"), both, given, body, ((), {}), ttl)
 
 
 def theirs(message: Envelope, channel: int) -> bytes:
@@ -51,7 +55,7 @@ def theirs(message: Envelope, channel: int) -> bytes:
         message.body,
         content_type="application/json",
         content_encoding="utf-8",
-        application_headers=message.headers,
+        application_headers=message.headers.to_dict(),
         **properties,
     )
     arguments = dumps("Bssbb", (0, "", message.address.queue, True, False))
