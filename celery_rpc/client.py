@@ -12,7 +12,7 @@ from celery_rpc.call import DEFAULTS, Target
 from celery_rpc.caller import LiveCaller
 from celery_rpc.config import UNSET, ClientOptions, Unset
 from celery_rpc.errors import ConfigurationError, NoSuchService, NoSuchTask
-from celery_rpc.model import Catalog, Service
+from celery_rpc.model import Catalog, Service, counted
 from celery_rpc.proxy import (
     Namespace,
     TaskProxy,
@@ -296,7 +296,7 @@ def _nowhere(catalog: Catalog, name: str) -> NoSuchTask:
     near = difflib.get_close_matches(name, sorted(names), n=3)
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
     return NoSuchTask(
-        f"no worker has a task {name!r}{hint} ({len(catalog.workers)} workers online)",
+        f"no worker has a task {name!r}{hint} ({counted(len(catalog.workers), 'worker')} online)",
         task=name,
         near=near,
         name=name,

@@ -10,6 +10,11 @@ from celery_rpc.address import Address
 BUILTIN_PREFIX = "celery."
 
 
+def counted(number: int, noun: str) -> str:
+    """Give a number with its noun: 1 worker, 2 workers."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
     """What is known of one task."""
@@ -64,7 +69,8 @@ class Service:
         return {n: t for n, t in self.tasks.items() if not n.startswith(BUILTIN_PREFIX)}
 
     def __repr__(self) -> str:
-        return f"<Service {self.queue}: {len(self.public)} tasks, {len(self.workers)} workers>"
+        tasks, workers = counted(len(self.public), "task"), counted(len(self.workers), "worker")
+        return f"<Service {self.queue}: {tasks}, {workers}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,6 @@ class Catalog:
         tasks = sum(len(service.public) for service in self.services.values())
         doubt = {True: "", None: "", False: ", incomplete"}[self.complete]
         return (
-            f"<Catalog: {len(self.services)} services, {tasks} tasks, "
-            f"{len(self.workers)} workers{doubt}>"
+            f"<Catalog: {counted(len(self.services), 'service')}, {counted(tasks, 'task')}, "
+            f"{counted(len(self.workers), 'worker')}{doubt}>"
         )

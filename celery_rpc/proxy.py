@@ -11,7 +11,7 @@ from celery_rpc import loops
 from celery_rpc.address import Address
 from celery_rpc.call import DEFAULTS, CallOptions, Target
 from celery_rpc.errors import AmbiguousTask, ArgumentsError, NoSuchTask
-from celery_rpc.model import Service, TaskSpec
+from celery_rpc.model import Service, TaskSpec, counted
 from celery_rpc.reply import Reply
 from celery_rpc.unresolved import Unresolved
 
@@ -296,7 +296,7 @@ def no_such_task(service: Service, path: str) -> NoSuchTask:
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
     return NoSuchTask(
         f"service {service.queue!r} has no task {path!r}{hint} "
-        f"({len(service.public)} tasks on {len(service.workers)} workers)",
+        f"({counted(len(service.public), 'task')} on {counted(len(service.workers), 'worker')})",
         service=service.queue,
         task=path,
         near=near,

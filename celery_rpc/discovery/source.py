@@ -28,7 +28,7 @@ QUESTIONS = {
 
 #: Where the broker cannot count the workers, their answers are taken for complete after a silence
 #: of so many times the slowest answer, at least and at most so many seconds.
-QUIET = (5.0, 0.1, 0.5)
+QUIET = (5.0, 0.03, 0.5)
 
 #: A worker that was silent in so many sweeps one after the other is gone.
 GONE_AFTER = 2

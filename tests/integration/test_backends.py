@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from celery import group
 
 from celery_rpc import BackendMismatch, ConfigurationError, connect
 from tests.servers import Broker, ValkeyBroker, Worker
@@ -70,6 +71,13 @@ def test_progress_and_awaits_work_from_the_store(storing_client: Any) -> None:
 def test_chains_work_from_the_store(storing_client: Any) -> None:
     calc = storing_client.calc
     assert (calc.add.s(1, 1) | calc.mul.s(10)).delay().get(timeout=10) == 20
+
+
+@pytest.mark.watchdog(90)
+def test_chords_work_where_workers_keep_results(storing_client: Any) -> None:
+    calc = storing_client.calc
+    flow = group(calc.add.s(n, n) for n in range(3)) | calc.total.s()
+    assert flow.delay().get(timeout=30) == 6
 
 
 def test_a_client_that_listens_elsewhere_is_told_at_the_call(broker: Broker) -> None:

@@ -41,7 +41,7 @@ class TestLive:
         assert not catalog.missing
         assert catalog.complete is (True if broker.kind == "redis" else None)
         assert "calc.add" in catalog["calc"].tasks
-        assert repr(catalog).startswith("<Catalog: 1 services, ")
+        assert repr(catalog).startswith("<Catalog: 1 service, ")
 
     def test_an_unknown_service_ends_in_time_with_what_is_near(self, new_client: Any) -> None:
         client = new_client()
