@@ -57,7 +57,7 @@ FOREIGN: dict[str, set[str]] = {
         "transport.amqp", "transport.headers", "transport.kombu", "transport.message",
         "transport.outcome", "transport.redis", "transport.replies",
     },
-    "redis": {"transport.endpoint", "transport.redis", "transport.resp"},
+    "redis": {"transport.endpoint", "transport.redis", "transport.resp", "transport.wire"},
     "amqp": {"transport.amqp", "transport.frames"},
     "vine": {"reply"},
     "pydantic": set(),

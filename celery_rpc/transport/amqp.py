@@ -11,9 +11,8 @@ import select
 import socket
 import ssl
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from threading import Event, Lock, RLock
 from time import monotonic
 from typing import Any, TypeVar
@@ -41,6 +40,7 @@ from celery_rpc.errors import (
 )
 from celery_rpc.transport import frames
 from celery_rpc.transport.base import Frame, Link, LinkDown, Receipt
+from celery_rpc.transport.confirms import Confirms
 from celery_rpc.transport.control import Command, control_message
 from celery_rpc.transport.frames import Deliveries
 from celery_rpc.transport.message import Envelope
@@ -69,62 +69,6 @@ _TALKATIVE = (b"\x00\x0a", b"\x00\x14")
 _NO_TABLE = (struct.error, amqp.exceptions.FrameSyntaxError, OverflowError, TypeError, ValueError)
 
 _BROKEN = (OSError, amqp.exceptions.ConnectionError, amqp.exceptions.AMQPError, AttributeError)
-
-
-class Confirms:
-    """What one channel was given to publish, until the broker has confirmed it."""
-
-    def __init__(self, refuse: Callable[[str, Exception], object]) -> None:
-        self.refuse = refuse
-        self.open: dict[int, tuple[Receipt, str]] = {}
-        self.tag = 0
-        #: Held from taking a tag until the message is written: tags count messages in their order.
-        self.lock = Lock()
-
-    def start(self, channel: Any) -> None:
-        """Put a new channel in confirm mode."""
-        self.tag = 0
-        channel.confirm_select()
-        for name, error in (("basic_ack", None), ("basic_nack", Overloaded)):
-            channel.events[name].add(partial(self.settle, error))
-
-    def expect(self, receipt: Receipt, task_id: str) -> None:
-        """Count one message; call it with the lock held, right before the write."""
-        self.tag += 1
-        self.open[self.tag] = (receipt, task_id)
-
-    def settle(self, error: type[Exception] | None, tag: int, multiple: bool) -> None:
-        for each in self._up_to(tag) if multiple else [tag]:
-            receipt, task_id = self.open.pop(each, (None, ""))
-            if receipt is None:
-                continue
-            refusal = (
-                None if error is None else error("the broker refused the message (queue full)")
-            )
-            if refusal is not None:
-                self.refuse(task_id, refusal)
-            receipt.settle(task_id, refusal)
-
-    def _up_to(self, tag: int) -> Iterator[int]:
-        """Give the open tags up to one, oldest first; writers may add others meanwhile."""
-        while self.open and (oldest := next(iter(self.open))) <= tag:
-            yield oldest
-
-    def fail(self, error: Exception) -> None:
-        """Refuse all that is open: the broker closed the channel."""
-        for receipt, task_id in self._take():
-            self.refuse(task_id, error)
-            receipt.settle(task_id, error)
-
-    def lose(self) -> None:
-        """Say of all that is open that nobody knows."""
-        for receipt, _ in self._take():
-            receipt.lose()
-
-    def _take(self) -> list[tuple[Receipt, str]]:
-        taken = list(self.open.values())
-        self.open.clear()
-        return taken
 
 
 class AmqpLink(Link):

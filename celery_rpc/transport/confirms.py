@@ -1,0 +1,65 @@
+"""Confirms: what one AMQP channel was given to publish, until the broker has confirmed it."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from threading import Lock
+from typing import Any
+
+from celery_rpc.errors import Overloaded
+from celery_rpc.transport.base import Receipt
+
+
+class Confirms:
+    """The messages of one channel that are not confirmed yet, by their delivery tags."""
+
+    def __init__(self, refuse: Callable[[str, Exception], object]) -> None:
+        self.refuse = refuse
+        self.open: dict[int, tuple[Receipt, str]] = {}
+        self.tag = 0
+        #: Held from taking a tag until the message is written: tags count messages in their order.
+        self.lock = Lock()
+
+    def start(self, channel: Any) -> None:
+        """Put a new channel in confirm mode."""
+        self.tag = 0
+        channel.confirm_select()
+        for name, error in (("basic_ack", None), ("basic_nack", Overloaded)):
+            channel.events[name].add(partial(self.settle, error))
+
+    def expect(self, receipt: Receipt, task_id: str) -> None:
+        """Count one message; call it with the lock held, right before the write."""
+        self.tag += 1
+        self.open[self.tag] = (receipt, task_id)
+
+    def settle(self, error: type[Exception] | None, tag: int, multiple: bool) -> None:
+        for each in self._up_to(tag) if multiple else [tag]:
+            receipt, task_id = self.open.pop(each, (None, ""))
+            if receipt is None:
+                continue
+            refusal = (
+                None if error is None else error("the broker refused the message (queue full)")
+            )
+            if refusal is not None:
+                self.refuse(task_id, refusal)
+            receipt.settle(task_id, refusal)
+
+    def _up_to(self, tag: int) -> Iterator[int]:
+        """Give the open tags up to one, oldest first; writers may add others meanwhile."""
+        while self.open and (oldest := next(iter(self.open))) <= tag:
+            yield oldest
+
+    def fail(self, error: Exception) -> None:
+        """Refuse all that is open: the broker closed the channel."""
+        for receipt, task_id in self._take():
+            self.refuse(task_id, error)
+            receipt.settle(task_id, error)
+
+    def lose(self) -> None:
+        """Say of all that is open that nobody knows."""
+        for receipt, _ in self._take():
+            receipt.lose()
+
+    def _take(self) -> list[tuple[Receipt, str]]:
+        taken = list(self.open.values())
+        self.open.clear()
+        return taken
