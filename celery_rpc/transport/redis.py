@@ -7,7 +7,7 @@ of kombu.transport.redis; tests hold them equal.
 
 import logging
 import socket
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from bisect import bisect
 from collections.abc import Mapping, Sequence
 from itertools import count
@@ -38,7 +38,10 @@ from celery_rpc.transport.wire import BROKEN, Wire, translated
 log = logging.getLogger("celery_rpc.redis")
 
 #: Delivery tags must differ among all clients of a server: by the client, and by the message.
-_tag_prefix, _tags = uuid4(), count()
+_tag_prefix, _tags = uuid4().hex, count()
+
+#: Replies, and bytes of replies, that are kept on the server after they were read.
+ACK_EVERY, ACK_BYTES = 64, 1 << 20
 
 #: Redis answers a blocking command at its timeout; a link silent for so much longer is dead.
 GRACE = 5.0
@@ -71,7 +74,11 @@ class RedisLink(Link):
         self._writing = Wire(self.endpoint)
         self._write_lock = Lock()
         self._connect_timeout = options.connect_timeout
-        self._unacknowledged = 0
+        self._unacknowledged = self._unacknowledged_bytes = 0
+        #: True when the last round brought nothing.
+        self._idle = False
+        #: True when what was read over the last link, and not deleted, was read again.
+        self._recovered = False
         self._more = 0
         self._refresh_at = 0.0
 
@@ -79,47 +86,67 @@ class RedisLink(Link):
 
     def connect(self, timeout: float) -> bool:
         self._reading.connect(timeout)
-        self._unacknowledged = self._more = 0
+        self._unacknowledged = self._unacknowledged_bytes = self._more = 0
+        self._idle = self._recovered = False
         self._refresh_at = 0.0
         return True
 
     def receive(self, timeout: float) -> Sequence[Frame]:
+        acknowledging = self._is_time_to_acknowledge
+        try:
+            found = self._round(acknowledging, timeout)
+        except BROKEN as error:
+            raise LinkDown(f"{self.endpoint}: {error}") from error
+        if acknowledging:
+            self._unacknowledged = self._unacknowledged_bytes = 0
+        self._unacknowledged += len(found)
+        self._unacknowledged_bytes += sum(map(len, found))
+        self._idle = not found
+        self._more = min(BATCH, 2 * (len(found) - 1)) if len(found) > 1 else 0
+        return [to_frame(each) for each in found]
+
+    def _round(self, acknowledging: bool, timeout: float) -> list[bytes]:
+        """Delete what was read, if it is time, and wait for replies; by one write."""
+        side = ("RIGHT", "LEFT")
         commands: list[Sequence[Any]] = []
-        if self._unacknowledged:
+        if acknowledging:
             commands.append(("LTRIM", self.taken, 0, -(self._unacknowledged + 1)))
         if monotonic() >= self._refresh_at:
             commands += self._keep_alive()
-        recover = self._refresh_at == 0.0
-        if recover:
+        if not self._recovered:
             commands.append(("LRANGE", self.taken, 0, -1))
-        side = ("RIGHT", "LEFT")
         commands += [("LMOVE", self.inbox, self.taken, *side)] * self._more
         commands.append(("BLMOVE", self.inbox, self.taken, *side, max(1, int(timeout))))
-        found: list[Any] = []
-        try:
-            self._reading.send(commands)
-            for name, *_ in commands:
-                answer = self._reading.answer(timeout + GRACE)
-                if isinstance(answer, redis.ResponseError):
-                    raise translated(answer, self.endpoint)
-                if name == "LRANGE":
-                    found += reversed(answer)
-                elif name in ("LMOVE", "BLMOVE") and answer is not None:
-                    found.append(answer)
-        except BROKEN as error:
-            raise LinkDown(f"{self.endpoint}: {error}") from error
-        if recover:
-            self._refresh_at = monotonic() + self.ttl / 4000
-        self._unacknowledged = len(found)
-        self._more = min(BATCH, 2 * (len(found) - 1)) if len(found) > 1 else 0
-        return [frame for frame in map(to_frame, found) if frame is not None]
+        self._reading.send(commands)
+        found: list[bytes] = []
+        for name, *_ in commands:
+            answer = self._reading.answer(timeout + GRACE)
+            if isinstance(answer, redis.ResponseError):
+                raise LinkDown(str(translated(answer, self.endpoint)))
+            if name == "LRANGE":
+                found += reversed(answer)
+            elif name in ("LMOVE", "BLMOVE") and answer is not None:
+                found.append(answer)
+        self._recovered = True
+        return found
+
+    @property
+    def _is_time_to_acknowledge(self) -> bool:
+        """True when the replies that were read should be deleted.
+
+        Not at every reply: the answer to the LTRIM would wake this thread once more for each.
+        """
+        enough = self._unacknowledged >= ACK_EVERY or self._unacknowledged_bytes >= ACK_BYTES
+        return bool(self._unacknowledged) and (self._idle or enough)
 
     def _keep_alive(self) -> list[Sequence[Any]]:
         """Say that the reply queue is in use: what is not refreshed is left behind."""
-        if self._refresh_at:
-            self._refresh_at = monotonic() + self.ttl / 4000
-        return [("SET", self.alive, socket.gethostname(), "PX", self.ttl),
-                ("PEXPIRE", self.inbox, self.ttl), ("PEXPIRE", self.taken, self.ttl)]  # fmt: skip
+        self._refresh_at = monotonic() + self.ttl / 4000
+        return [
+            ("SET", self.alive, socket.gethostname(), "PX", self.ttl),
+            ("PEXPIRE", self.inbox, self.ttl),
+            ("PEXPIRE", self.taken, self.ttl),
+        ]
 
     def interrupt(self) -> None:
         self._reading.interrupt()
@@ -248,15 +275,13 @@ def wrap(body: bytes, headers: Headers, properties: Mapping[str, Any], routing_k
     ).encode()
 
 
-def to_frame(data: bytes) -> Frame | None:
+def to_frame(data: bytes) -> Frame:
     """Unwrap a message of the reply list; a bad one becomes a frame that no parser accepts."""
     try:
         message = loads(data)
         headers, properties = message["headers"], message["properties"]
         body: Any = message["body"]
         if properties.get("body_encoding") == "base64":
-            from base64 import b64decode
-
             body = b64decode(body)
         return Frame(
             body,
