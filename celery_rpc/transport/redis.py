@@ -27,6 +27,7 @@ from celery_rpc.errors import (
     OutcomeUnknown,
     Overloaded,
     RpcError,
+    Unavailable,
 )
 from celery_rpc.transport.base import Frame, Link, LinkDown, Receipt
 from celery_rpc.transport.control import Command, control_message
@@ -89,7 +90,22 @@ class RedisLink(Link):
         self._unacknowledged = self._unacknowledged_bytes = self._more = 0
         self._idle = self._recovered = False
         self._refresh_at = 0.0
+        self._check_permission(timeout)
         return True
+
+    def _check_permission(self, timeout: float) -> None:
+        """Try the command that reads replies: a refusal is said to callers, not to a log.
+
+        A reply that it happens to move is found by the first round, in the second list.
+        """
+        move = ("BLMOVE", self.inbox, self.taken, "RIGHT", "LEFT", 0.001)
+        try:
+            self._reading.send([move])
+            answer = self._reading.answer(timeout)
+        except BROKEN as error:
+            raise Unavailable(f"no connection to {self.endpoint}: {error}") from error
+        if isinstance(answer, redis.ResponseError):
+            raise translated(answer, self.endpoint)
 
     def receive(self, timeout: float) -> Sequence[Frame]:
         acknowledging = self._is_time_to_acknowledge

@@ -1,6 +1,9 @@
 """Bad input: a clear error that names what was wrong, in time, and nothing is lost."""
 
 import asyncio
+import os
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -48,11 +51,16 @@ def test_wrong_options(options: dict[str, Any]) -> None:
         connect("redis://localhost", **options)
 
 
-def test_no_broker_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CELERY_RPC_BROKER", "CELERY_BROKER_URL"):
-        monkeypatch.delenv(name, raising=False)
-    with pytest.raises(ConfigurationError, match="CELERY_RPC_BROKER"):
-        connect()
+def test_no_broker_at_all() -> None:
+    program = "import celery_rpc; celery_rpc.connect()"
+    named = ("CELERY_RPC_BROKER", "CELERY_BROKER_URL")
+    environment = {name: value for name, value in os.environ.items() if name not in named}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 1
+    assert "ConfigurationError: no broker" in done.stderr
+    assert "$CELERY_RPC_BROKER" in done.stderr
 
 
 @pytest.mark.parametrize("scheme", ["redis", "amqp"])
@@ -70,6 +78,14 @@ def test_a_wrong_redis_password_is_said_and_not_shown() -> None:
         with connect(url) as client, pytest.raises(PermissionRefused) as caught:
             client.catalog  # noqa: B018
         assert "wrong-secret" not in f"{caught.value!r} {client!r} {client.status()}"
+
+
+def test_a_redis_user_that_may_not_read_replies_is_told_which_command() -> None:
+    limited = "limited on >password ~* &* +@all -blmove"
+    with ValkeyBroker(users=(limited,)) as server:
+        url = server.database_url(0, user="limited", password="password")
+        with connect(url) as client, pytest.raises(PermissionRefused, match="blmove"):
+            client.catalog  # noqa: B018
 
 
 def test_a_redis_database_that_is_not_there(valkey: RedisBroker) -> None:
