@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from celery_rpc.address import Address
+from celery_rpc.signature import TaskSignature
 
 #: Tasks that Celery registers in every worker; they serve canvases, not callers.
 BUILTIN_PREFIX = "celery."
@@ -13,6 +15,17 @@ BUILTIN_PREFIX = "celery."
 def counted(number: int, noun: str) -> str:
     """Give a number with its noun: 1 worker, 2 workers."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+class Level(StrEnum):
+    """How much is known of a task."""
+
+    #: Its name alone.
+    NAME = "name"
+    #: Its annotations and docstring, but neither kinds nor defaults.
+    ANNOTATIONS = "annotations"
+    #: Its whole signature, with types as JSON Schema.
+    SCHEMA = "schema"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +37,16 @@ class TaskSpec:
     #: None: they did not say.
     backend: str | None = None
     ignore_result: bool = False
+    #: What stands for the signature where the service publishes one.
+    digest: str | None = None
+    #: None: not known, or not asked for yet.
+    signature: TaskSignature | None = None
+
+    @property
+    def level(self) -> Level:
+        if self.signature is None:
+            return Level.NAME
+        return Level.SCHEMA if self.signature.exact else Level.ANNOTATIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +85,10 @@ class Service:
     #: Tasks that only some of the workers have: task -> those that do.
     partial: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     arguments: Mapping[str, Any] | None = None
+    #: Tasks on whose signature the workers differ: task -> digest -> those that say so.
+    skewed: Mapping[str, Mapping[str, frozenset[str]]] = field(
+        default_factory=dict[str, Mapping[str, frozenset[str]]]
+    )
 
     @property
     def public(self) -> Mapping[str, TaskSpec]:
