@@ -97,6 +97,19 @@ class CallOptions:
         if not (self.expires is None or isinstance(self.expires, int | float | str | datetime)):
             raise ConfigurationError(f"expires must be seconds or a datetime, not {self.expires!r}")
 
+    def as_celery(self) -> dict[str, Any]:
+        """Give what differs from the defaults, as the options of a Celery signature."""
+        found: dict[str, Any] = {}
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value != each.default and value is not UNSET:
+                found[each.name] = value
+        found.update(found.pop("stamps", {}))
+        timeout = found.pop("timeout", None)
+        if timeout is not None:
+            found.setdefault("expires", timeout)
+        return found
+
     @property
     def starts_after(self) -> float:
         """Give the seconds by which countdown or eta puts the call off."""

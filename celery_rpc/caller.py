@@ -2,21 +2,38 @@
 
 import asyncio
 import difflib
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from celery_rpc import loops
 from celery_rpc.call import Call, CallOptions, Target
+from celery_rpc.clock import Clock
 from celery_rpc.config import UNSET, ClientOptions
-from celery_rpc.deadline import Deadline
+from celery_rpc.deadline import NEVER, Deadline
 from celery_rpc.discovery.source import Fleet
-from celery_rpc.errors import ArgumentsError, BackendMismatch, NoSuchService
-from celery_rpc.model import Service
+from celery_rpc.errors import (
+    ArgumentsError,
+    BackendMismatch,
+    CanvasError,
+    NoSuchService,
+    RpcError,
+)
+from celery_rpc.model import BUILTIN_PREFIX, Service, TaskSpec
 from celery_rpc.pending import Outcome, Pending
+from celery_rpc.proxy import no_such_task
 from celery_rpc.reply import Cancellation, Reply, exceeded
+from celery_rpc.transport.base import CallTransport
 from celery_rpc.transport.broker import BrokerTransport
+from celery_rpc.transport.control import Command
 from celery_rpc.url import masked
+
+if TYPE_CHECKING:
+    from celery_rpc.canvas.nodes import Step
+
+log = logging.getLogger("celery_rpc.caller")
 
 
 class LiveCaller:
@@ -25,9 +42,10 @@ class LiveCaller:
     It is what proxies, replies and canvases know of a client.
     """
 
-    def __init__(self, options: ClientOptions) -> None:
+    def __init__(self, options: ClientOptions, transport: CallTransport | None = None) -> None:
         self.options = options
-        self.transport = BrokerTransport(options, self._known_elsewhere)
+        self.transport = transport or BrokerTransport(options, self._known_elsewhere)
+        self.clock = Clock()
         self.fleet = Fleet(self.transport.broadcast, self.transport.unexpect, options)
 
     # ----- what proxies ask for
@@ -85,6 +103,8 @@ class LiveCaller:
 
     def send(self, target: Target, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Reply[Any]:
         """Send a call."""
+        if target.options.link or target.options.link_error:
+            return self.signature(target, args, kwargs, immutable=False).apply_async()  # type: ignore[no-any-return]
         call = self._call(target, args, kwargs, blocking=False)
         return self._reply(self.transport.send(call), target)
 
@@ -190,17 +210,85 @@ class LiveCaller:
     @property
     def reply_to(self) -> str:
         """The queue to which workers send replies."""
-        return self.transport.link(Deadline.after(self.options.connect_timeout)).reply_queue
+        return self.transport.reply_to
 
-    def send_call(self, call: Call) -> Reply[Any]:
-        """Send a call that a canvas made."""
-        reply: Reply[Any] = Reply(self.transport.send(call), self)
-        reply.ignored = bool(call.options.ignore_result)
-        return reply
+    @property
+    def max_in_flight(self) -> int:
+        """How many calls may wait for a reply at once."""
+        return self.options.max_in_flight
+
+    def send_calls(self, calls: Sequence[Call]) -> list[Pending]:
+        """Send calls that a canvas made, and wait until the broker has them."""
+        if len(calls) == 1:
+            return [self.transport.send(calls[0])]
+        return self.transport.send_many(calls)
+
+    def send_step(self, call: Call, pending: Pending | None) -> Pending:
+        """Send a call without blocking; its outcome goes to ``pending`` where there is one."""
+        return self.transport.send_soon(call, pending)
 
     def reply(self, task_id: str) -> Reply[Any]:
         """Give the reply of a call by its id."""
         return Reply(self.transport.pending(task_id), self)
+
+    def check_step(self, step: "Step") -> bool:
+        """Tell whether a step will answer.
+
+        Raises:
+            CanvasError: it cannot run, as far as is known.
+        """
+        queue, task = step.address.queue, step.task
+        if loops.in_loop() and not self.knows(queue):
+            return not step.options.ignore_result  # to find out would block the loop
+        try:
+            spec = self._spec(queue, task)
+            if spec is None:
+                return not step.options.ignore_result
+            self._check_answer(Target(spec, step.address, step.options), blocking=False)
+        except RpcError as error:
+            raise CanvasError(f"{step.label} cannot run: {error}") from error
+        ignored = step.options.ignore_result
+        return not (spec.ignore_result if ignored is None else ignored)
+
+    def _spec(self, queue: str, task: str) -> TaskSpec | None:
+        """Give what is known of a task; None for those of Celery itself, which no worker names."""
+        if task.startswith(BUILTIN_PREFIX):
+            self.service(queue)
+            return None
+        service = self.service(queue, lambda found: found.tasks.get(task))
+        if task not in service.tasks:
+            raise no_such_task(service, task)
+        return service.tasks[task]
+
+    def listeners(self, step: "Step") -> frozenset[str] | None:
+        """Give the workers that would run a step, as far as is known."""
+        service = self.fleet.peek().services.get(step.address.queue)
+        return None if service is None else service.partial.get(step.task, service.workers)
+
+    def run_errback(self, signature: Any, task_id: str) -> None:
+        """Call an errback with the id of the task that failed, without blocking."""
+        from celery_rpc.canvas.graph import Graph
+        from celery_rpc.canvas.launch import started
+
+        try:
+            started(Graph.from_canvas(signature, (task_id,)), self, NEVER)
+        except RpcError:
+            log.exception("the errback of %s could not be called", task_id)
+
+    def revoke(self, pendings: Sequence[Pending], terminate: bool, signal: str) -> None:
+        """Ask every worker to drop calls, without waiting for answers."""
+        ids = [pending.id for pending in pendings if not pending.done]
+        if ids:
+            arguments = {"task_id": ids, "terminate": terminate, "signal": signal}
+            self.transport.broadcast(
+                {uuid4().hex: Command("revoke", arguments)}, lambda ticket, body: None,
+                Deadline.after(self.options.connect_timeout),
+            )  # fmt: skip
+
+    def close(self) -> None:
+        """Disconnect; what is pending fails."""
+        self.clock.close()
+        self.transport.close()
 
     # ----- what replies ask for
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from celery_rpc import loops
 from celery_rpc.call import DEFAULTS, Target
 from celery_rpc.caller import LiveCaller
-from celery_rpc.config import UNSET, ClientOptions, Unset
+from celery_rpc.config import UNSET, ClientOptions, Unset, check_seconds
+from celery_rpc.deadline import Deadline
 from celery_rpc.errors import ConfigurationError, NoSuchService, NoSuchTask
 from celery_rpc.model import Catalog, Service, counted
 from celery_rpc.proxy import (
@@ -25,6 +26,10 @@ from celery_rpc.reply import Reply
 from celery_rpc.unresolved import Unresolved
 from celery_rpc.url import BrokerUrl
 
+if TYPE_CHECKING:
+    from celery_rpc.canvas.graph import Graph
+    from celery_rpc.canvas.run import OnChange, Run
+
 #: Where the broker's URL is looked for when connect() is not told.
 ENVIRONMENT = ("CELERY_RPC_BROKER", "CELERY_BROKER_URL")
 
@@ -32,9 +37,9 @@ ENVIRONMENT = ("CELERY_RPC_BROKER", "CELERY_BROKER_URL")
 class BaseClient:
     """What every client has; generated stubs add the services."""
 
-    def __init__(self, options: ClientOptions) -> None:
+    def __init__(self, options: ClientOptions, caller: LiveCaller | None = None) -> None:
         #: The way from proxies to the transport; tools reach what is below by it.
-        self.caller = LiveCaller(options)
+        self.caller = caller or LiveCaller(options)
 
     # ----- the tree
 
@@ -99,6 +104,43 @@ class BaseClient:
         """Ask the workers without blocking the event loop."""
         return await asyncio.to_thread(self.refresh)
 
+    # ----- canvases
+
+    def signature(self, canvas: Any) -> Any:
+        """Give a signature or canvas, as Celery made it or as it came from JSON, to this client."""
+        from celery_rpc.canvas.signature import adopt
+
+        return adopt(canvas, self.caller.app)
+
+    def run(
+        self,
+        graph: "Graph",
+        *,
+        timeout: float | None = None,
+        limit: int = 1_000,
+        on_change: "OnChange | None" = None,
+    ) -> "Run":
+        """Run a graph of tasks; it is advanced by this client, and ends with it.
+
+        Args:
+            timeout: seconds for the whole of it; None: no deadline.
+            limit: how many steps are under way at once.
+            on_change: called as ``on_change(step, state)`` at every change, from any thread; it
+                must not block.
+
+        Raises:
+            CanvasError: a step cannot run, or steps wait for one another; nothing was sent.
+        """
+        from celery_rpc.canvas.launch import check, started
+
+        check_seconds("timeout", timeout, none_is="no deadline")
+        if not (isinstance(limit, int) and limit > 0):
+            raise ConfigurationError(f"limit must be a number of steps above 0, not {limit!r}")
+        check(graph, self.caller)
+        return started(
+            graph, self.caller, Deadline.after(timeout), limit=limit, on_change=on_change
+        )
+
     # ----- the rest
 
     def reply(self, task_id: str) -> Reply[Any]:
@@ -125,7 +167,7 @@ class BaseClient:
 
     def close(self) -> None:
         """Disconnect. Calls that are pending fail with ClientClosed. May be called again."""
-        self.caller.transport.close()
+        self.caller.close()
 
     def __enter__(self) -> "BaseClient":
         return self
@@ -150,8 +192,8 @@ RESERVED = frozenset(name for name in vars(BaseClient) if not name.startswith("_
 class Client(BaseClient):
     """A client whose attributes are the services that are online."""
 
-    def __init__(self, options: ClientOptions) -> None:
-        super().__init__(options)
+    def __init__(self, options: ClientOptions, caller: LiveCaller | None = None) -> None:
+        super().__init__(options, caller)
         self._kept: dict[str, Namespace] = {}
 
     def __enter__(self) -> "Client":

@@ -118,6 +118,18 @@ class TaskProxy:
 
     subtask = signature
 
+    def map(self, items: Iterable[Any]) -> Any:
+        """Give a canvas that calls the task with each item, one after the other in one worker."""
+        return self.s().map(items)
+
+    def starmap(self, items: Iterable[Any]) -> Any:
+        """Give a canvas as of map(), whose items are tuples of arguments."""
+        return self.s().starmap(items)
+
+    def chunks(self, items: Iterable[Any], size: int) -> Any:
+        """Give a canvas that calls the task with tuples of arguments, so many in each message."""
+        return self.s().chunks(items, size)
+
     def _with(self, options: Mapping[str, Any]) -> Target:
         return replace(self._target, options=self._target.options.merged(**options))
 

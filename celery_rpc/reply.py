@@ -149,10 +149,10 @@ class Reply(ResultBase, Generic[R]):
     def __await__(self) -> Generator[Any, None, R]:
         return self._await().__await__()
 
-    async def _await(self) -> R:
+    async def _await(self, deadline: Deadline | None = None) -> R:
         if self.ignored:
             return None  # type: ignore[return-value]
-        outcome = await loops.outcome_of(self.pending, self.deadline())
+        outcome = await loops.outcome_of(self.pending, deadline or self.deadline())
         if outcome is None:
             raise exceeded(self.pending)
         if outcome.error is not None:

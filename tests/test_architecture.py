@@ -31,18 +31,24 @@ ROOMS: dict[str, set[str]] = {
         "address", "call", "config", "deadline", "errors", "fork", "pending", "reply", "url",
     },
     "discovery": {"address", "config", "deadline", "errors", "fork", "model", "transport.control"},
-    "canvas": {"address", "call", "config", "errors", "reply"},
+    "clock": {"fork"},
+    "canvas": {
+        "address", "call", "clock", "config", "deadline", "errors", "pending", "reply",
+    },
     "unresolved": set(),
     "proxy": {"address", "call", "errors", "loops", "model", "reply", "unresolved"},
     "caller": {
-        "call", "canvas", "config", "deadline", "discovery", "errors", "loops", "model", "pending",
-        "reply", "transport", "url",
+        "call", "canvas", "clock", "config", "deadline", "discovery", "errors", "loops", "model",
+        "pending", "proxy", "reply", "transport", "url",
     },
     "client": {
-        "call", "caller", "config", "errors", "loops", "model", "proxy", "reply", "unresolved",
-        "url",
+        "call", "caller", "canvas", "config", "deadline", "errors", "loops", "model", "proxy",
+        "reply", "unresolved", "url",
     },
-    "testing": {"client", "errors"},
+    "testing": {
+        "address", "call", "caller", "client", "config", "deadline", "errors", "pending", "reply",
+        "transport", "url",
+    },
     "cli": {
         "__init__", "address", "client", "config", "deadline", "errors", "model", "proxy", "reply",
         "testing", "transport", "url",
@@ -53,10 +59,10 @@ ROOMS: dict[str, set[str]] = {
 
 #: Distribution's package -> who may import it.
 FOREIGN: dict[str, set[str]] = {
-    "celery": {"errors", "reply", "canvas", "transport.message", "cli.doctor"},
+    "celery": {"errors", "reply", "canvas", "transport.message", "testing.memory", "cli.doctor"},
     "kombu": {
         "transport.amqp", "transport.headers", "transport.kombu", "transport.message",
-        "transport.outcome", "transport.redis", "transport.replies",
+        "transport.outcome", "transport.redis", "transport.replies", "testing.memory",
     },
     "redis": {"transport.endpoint", "transport.redis", "transport.resp", "transport.wire"},
     "amqp": {"transport.amqp", "transport.frames"},

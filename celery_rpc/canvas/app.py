@@ -1,32 +1,33 @@
-"""RpcApp: a Celery app whose calls go through a client; Celery's own canvases run on it."""
+"""RpcApp: the Celery app on which Celery's own chains, groups and chords run.
+
+Three of Celery's seams lead them here: ``send_task`` gets every task, and with a chain's first the
+rest of it; ``producer_or_acquire`` is held open while a group is sent; and ``apply_chord`` of the
+result backend gets every chord's body before its header is sent.
+"""
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any, Protocol
+from types import TracebackType
+from typing import Any
 
 from celery import Celery
 from celery.backends.base import Backend
 
-from celery_rpc.address import Address
-from celery_rpc.call import DEFAULTS, Call
-from celery_rpc.errors import CanvasError
-from celery_rpc.reply import Reply
-
-
-class CanvasClient(Protocol):
-    """What the app needs of its client."""
-
-    def send_call(self, call: Call) -> Reply[Any]: ...
-    def reply(self, task_id: str) -> Reply[Any]: ...
-    def new_id(self) -> str: ...
+from celery_rpc.canvas.graph import Graph
+from celery_rpc.canvas.launch import LaunchClient, launch, started
+from celery_rpc.canvas.lowering import listed, lower
+from celery_rpc.canvas.nodes import Given, Node
+from celery_rpc.canvas.results import GroupReply
+from celery_rpc.canvas.stock import GroupResult, Signature
+from celery_rpc.deadline import NEVER
 
 
 class RpcApp(Celery):  # type: ignore[misc]
     """An app without tasks, without a connection pool, and without queues of its own."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: LaunchClient) -> None:
         super().__init__("celery_rpc", set_as_current=False, autofinalize=True, fixups=[])
-        self.client = client
+        self.client: Any = client
         self.conf.update(broker_url="memory://", result_backend=None, task_serializer="json")
         self.reply_backend = ReplyBackend(self)
 
@@ -46,6 +47,16 @@ class RpcApp(Celery):  # type: ignore[misc]
         return reply
 
     @property
+    def GroupResult(self) -> Any:  # noqa: N802 # pyright: ignore[reportIncompatibleVariableOverride]
+        client = self.client
+
+        def group_reply(id: str, results: Any = (), parent: Any = None, **compat: Any) -> Any:  # noqa: A002
+            members = list(results)
+            return GroupReply(id, lambda: members, client, lambda: parent)
+
+        return group_reply
+
+    @property
     def thread_oid(self) -> str:
         return self.client.reply_to  # type: ignore[no-any-return]
 
@@ -54,38 +65,66 @@ class RpcApp(Celery):  # type: ignore[misc]
         name: str,
         args: Sequence[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
+        producer: Any = None,
         **options: Any,
     ) -> Any:
-        """Send a call, as Celery's canvases ask for it."""
-        address = Address.from_options(options)
-        if address is None:
-            raise CanvasError(
-                f"the signature of {name!r} says no queue: take it from a client "
-                f"(client.<queue>.{name}.s(...)), or set queue="
-            )
-        for key in ("queue", "exchange", "routing_key", "exchange_type"):
-            options.pop(key, None)
-        expires = options.pop("expires", None)
-        merged = DEFAULTS.merged(**options, expires=expires)
-        call = Call(
-            id=merged.task_id or self.client.new_id(),
-            task=name,
-            address=address,
-            args=tuple(args or ()),
-            kwargs=dict(kwargs or {}),
-            options=merged,
-        )
-        return self.client.send_call(call)
+        """Send a task, as Celery's canvases ask for it; with it what its chain has left."""
+        for compat in ("route_name", "task_type", "connection", "router", "result_cls",
+                       "add_to_parent", "publisher", "retries"):  # fmt: skip
+            options.pop(compat, None)
+        signature = Signature(name, args, kwargs, options)
+        graph = Graph.from_canvas(signature)
+        if isinstance(producer, Gathering):
+            return producer.take(graph)
+        launched = launch(graph, self.client)
+        task_id = graph.nodes[0].id
+        return launched if launched.id == task_id else self.client.reply(task_id)
 
     def producer_or_acquire(self, producer: Any = None) -> Any:
-        return nullcontext(producer)
+        return nullcontext(producer) if producer is not None else Gathering(self.client)
 
     def connection_or_acquire(self, connection: Any = None, *args: Any, **kwargs: Any) -> Any:
         return nullcontext(connection)
 
 
+class Gathering:
+    """The members of a group, sent by one publish when all of them are there."""
+
+    def __init__(self, client: LaunchClient) -> None:
+        self.client: Any = client
+        self.graphs: list[Graph] = []
+
+    def take(self, graph: Graph) -> Any:
+        """Keep a member; its reply is expected already."""
+        self.graphs.append(graph)
+        first = graph.nodes[0]
+        first.id = first.id or self.client.new_id()
+        return self.client.reply(first.id)
+
+    def __enter__(self) -> "Gathering":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            return
+        plain = Graph()
+        for graph in self.graphs:
+            if len(graph) == 1:
+                plain.put(graph.nodes[0])
+            else:
+                launch(graph, self.client)
+        if plain.nodes:
+            plain.end = plain.join(plain.nodes[:])
+            launch(plain, self.client)
+
+
 class ReplyBackend(Backend):  # type: ignore[misc]
-    """What celery.result asks of a backend, answered by the client's replies."""
+    """What celery.result and celery.canvas ask of a backend, answered by the client's replies."""
 
     supports_native_join = False
     is_async = True
@@ -111,12 +150,27 @@ class ReplyBackend(Backend):  # type: ignore[misc]
         return result
 
     def ensure_chords_allowed(self) -> None:
-        if self.client.options.backend != "rpc://":
-            return
-        raise CanvasError(
-            "a chord (a group followed by a task) cannot be sent: workers that answer over rpc:// "
-            "cannot count its parts. Wait for the group, and call the body with its values"
-        )
+        """Allow them: the client counts the parts."""
+
+    def set_chord_size(self, group_id: str, chord_size: int) -> None:
+        """Leave it: the client knows the parts."""
+
+    def apply_chord(self, header_result_args: Any, body: Any, **kwargs: Any) -> None:
+        """Send the body when the header's results are there; they are expected from now on."""
+        _, results = header_result_args
+        graph = Graph()
+        guards = tuple(listed(body.options, "link_error"))
+        header = graph.join([given(graph, result, guards) for result in results])
+        graph.end = lower(graph, body, source=header)
+        started(graph, self.client, NEVER)
 
     def on_task_call(self, producer: Any, task_id: str) -> dict[str, Any]:
         return {}
+
+
+def given(graph: Graph, result: Any, guards: Sequence[Any]) -> Node:
+    """Add a result that is expected from elsewhere to a graph."""
+    if isinstance(result, GroupResult):
+        return graph.join([given(graph, each, guards) for each in result.results])
+    node: Node = graph.put(Given(id=result.id, errbacks=guards))
+    return node

@@ -1,37 +1,284 @@
-"""Signatures that carry their address, so that any worker forwards them rightly."""
+"""Signatures, chains, groups and chords of remote tasks: Celery's, sent by a client.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from typing import Any
+They are Celery's own classes with three differences: they go through the client that they came
+from; ``aio()`` awaits their value; and ``|`` neither copies nor nests, so that it stays cheap.
+"""
 
-from celery.canvas import Signature
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from celery_rpc.call import DEFAULTS, CallOptions, Target
-from celery_rpc.config import UNSET
+from celery_rpc.call import Target
+from celery_rpc.canvas.graph import Graph
+from celery_rpc.canvas.launch import check, launch, started
+from celery_rpc.canvas.plan import Plan, plan_of
+from celery_rpc.canvas.stock import (
+    Chain,
+    Chord,
+    Chunks,
+    FoldingChain,
+    Group,
+    Map,
+    Signature,
+    StarMap,
+    to_signature,
+)
+from celery_rpc.deadline import Deadline
+from celery_rpc.errors import CanvasError
+
+if TYPE_CHECKING:  # celery ships no types
+
+    class Base(dict[str, Any]):
+        app: Any
+        _app: Any
+        options: dict[str, Any]
+        tasks: Any
+        body: Any
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+        def append_to_list_option(self, key: str, value: Any) -> Any: ...
+else:
+    Base = Signature
+
+
+class Canvas(Base):
+    """What all of them can do."""
+
+    def apply_async(
+        self,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Any:
+        """Send it.
+
+        Args:
+            args: partial arguments, put before those of the first task.
+            kwargs: partial keywords, for the first task.
+            options: what replaces the options of the tasks; those of Celery's apply_async.
+
+        Returns:
+            A Reply; of a group a GroupReply; None when there is nothing to send.
+
+        Raises:
+            CanvasError: a step cannot run; nothing was sent.
+        """
+        graph = self.graph(args, kwargs, **options)
+        return launch(graph, client_of(self, graph))
+
+    def delay(self, *args: Any, **kwargs: Any) -> Any:
+        """Send it, with partial arguments."""
+        return self.apply_async(args, kwargs)
+
+    async def aio(self, *args: Any, **kwargs: Any) -> Any:
+        """Send it and await the value; the event loop is never blocked.
+
+        Raises:
+            DeadlineExceeded: it did not end within the client's default timeout; what was not
+                sent by then never will be.
+        """
+        graph = self.graph(args, kwargs)
+        client = client_of(self, graph)
+        if graph.end is None:
+            return None
+        check(graph, client)
+        return await started(graph, client, Deadline.after(client.timeout))
+
+    def graph(
+        self,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Graph:
+        """Give the flat graph of plain tasks that it means."""
+        given = {name: value for name, value in options.items() if value is not None}
+        return Graph.from_canvas(self, args or (), kwargs, **given)
+
+    def explain(self, *args: Any, **kwargs: Any) -> Plan:
+        """Say what would be sent where, who listens there, and what is wrong; send nothing."""
+        graph = self.graph(args, kwargs)
+        return plan_of(graph, client_of(self, graph))
+
+    def clone(self, *args: Any, **kwargs: Any) -> Any:
+        """Give a copy."""
+        return adopt(super().clone(*args, **kwargs), self._app)  # type: ignore[misc]
+
+    def __or__(self, other: Any) -> Any:
+        return joined(self, other) if isinstance(other, Signature) else NotImplemented
+
+    def __ror__(self, other: Any) -> Any:
+        return joined(other, self) if isinstance(other, Signature) else NotImplemented
+
+    __ior__ = __or__
+
+
+class RemoteSignature(Canvas, Signature):  # type: ignore[misc]
+    """One task with its arguments, or some of them."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the task and wait for its value, like a local function."""
+        graph = self.graph(args, kwargs)
+        client = client_of(self, graph)
+        return launch(graph, client, Deadline.after(client.timeout)).get()
+
+    def freeze(self, _id: str | None = None, *args: Any, **kwargs: Any) -> Any:
+        """Give it an id, and return the reply that will come to it."""
+        return super().freeze(_id or client_of(self).new_id(), *args, **kwargs)
+
+    def map(self, items: Iterable[Any]) -> "xmap":
+        """Give a canvas that calls the task with each item, one after the other in one worker."""
+        return xmap(self, list(items), app=self._app)
+
+    def starmap(self, items: Iterable[Any]) -> "xstarmap":
+        """Give a canvas as of map(), whose items are tuples of arguments."""
+        return xstarmap(self, list(items), app=self._app)
+
+    def chunks(self, items: Iterable[Any], size: int) -> "chunks":
+        """Give a canvas that calls the task with tuples of arguments, so many in each message."""
+        return chunks(self, list(items), size, app=self._app)
+
+
+class chain(Canvas, FoldingChain):  # type: ignore[misc] # noqa: N801
+    """Tasks one after the other, each with the result of the one before."""
+
+    def __new__(cls, *tasks: Any, **options: Any) -> "chain":
+        return dict.__new__(cls)  # Celery's folds the steps into one another, and copies them
+
+    def __init__(self, *tasks: Any, **options: Any) -> None:
+        steps = list(tasks[0]) if len(tasks) == 1 and is_many(tasks[0]) else list(tasks)
+        super().__init__(steps, **options)
+
+
+class group(Canvas, Group):  # type: ignore[misc] # noqa: N801
+    """Tasks at once; their results are a list."""
+
+    def __init__(self, *tasks: Any, **options: Any) -> None:
+        if len(tasks) == 1 and isinstance(tasks[0], Signature):
+            tasks = ([*tasks[0].tasks] if isinstance(tasks[0], Group) else [tasks[0]],)
+        super().__init__([*tasks[0]] if len(tasks) == 1 else [*tasks], **options)
+
+
+class chord(Canvas, Chord):  # type: ignore[misc] # noqa: N801
+    """Tasks at once, and then one with the list of their results."""
+
+    def __call__(self, body: Any = None, **options: Any) -> Any:
+        return self.apply_async((), {"body": body} if body else {}, **options)
+
+    def graph(
+        self,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Graph:
+        kwargs = dict(kwargs or {})
+        body = kwargs.pop("body", None)
+        if body is None:
+            return super().graph(args, kwargs, **options)
+        return chord(self.tasks, body, app=self._app, **self.options).graph(args, kwargs, **options)
+
+    def link(self, callback: Any) -> Any:
+        return self.append_to_list_option("link", callback)
+
+    def link_error(self, errback: Any) -> Any:
+        return self.append_to_list_option("link_error", errback)
+
+
+class xmap(Canvas, Map):  # type: ignore[misc] # noqa: N801
+    """One task for each item, one after the other in one worker."""
+
+
+class xstarmap(Canvas, StarMap):  # type: ignore[misc] # noqa: N801
+    """One task for each tuple of arguments, one after the other in one worker."""
+
+
+class chunks(Canvas, Chunks):  # type: ignore[misc] # noqa: N801
+    """One task for many tuples of arguments, so many of them in each message."""
+
+    def __call__(self, **options: Any) -> Any:
+        return self.apply_async(**options)
+
+
+#: Celery's classes, and ours.
+KINDS: Sequence[tuple[Any, Any]] = (
+    (Chain, chain),
+    (Group, group),
+    (Chord, chord),
+    (Map, xmap),
+    (StarMap, xstarmap),
+    (Chunks, chunks),
+    (Signature, RemoteSignature),
+)
+
+
+def adopt(signature: Any, app: Any = None) -> Any:
+    """Give Celery's signature, or one that came as JSON, as one of ours.
+
+    Raises:
+        CanvasError: it is no signature.
+    """
+    try:
+        found = to_signature(signature, app=app)
+        kind = next(ours for theirs, ours in KINDS if isinstance(found, theirs))
+    except (LookupError, TypeError, AttributeError, StopIteration) as error:
+        raise CanvasError(f"{signature!r:.200} is no signature") from error
+    if isinstance(found, Canvas):
+        return found
+    made = kind.__new__(kind)
+    dict.__init__(made, found)
+    made._app = app or found._app
+    made._use_link = made._frozen = None
+    return made
+
+
+def joined(left: Any, right: Any) -> Any:
+    """Give what ``left | right`` means."""
+    app = left._app or right._app
+    if is_empty(right):
+        return left
+    if isinstance(left, Group):
+        return right if is_empty(left) else chord(left, right, app=app)
+    return chain([*steps_of(left), *steps_of(right)], app=app)
+
+
+def steps_of(signature: Any) -> list[Any]:
+    """Give the steps of a chain; one with options of its own stays whole."""
+    if isinstance(signature, Chain) and not signature.options and not signature.args:
+        return list(signature.tasks)
+    return [signature]
+
+
+def is_empty(signature: Any) -> bool:
+    return isinstance(signature, Group) and not list(signature.tasks)
+
+
+def is_many(value: Any) -> bool:
+    """Tell whether a value is an iterable of signatures, and no signature itself."""
+    return not isinstance(value, Mapping) and hasattr(value, "__iter__")
+
+
+def client_of(signature: Any, graph: Graph | None = None) -> Any:
+    """Give the client that a signature came from.
+
+    Raises:
+        CanvasError: it came from none.
+    """
+    client = getattr(signature.app, "client", None)
+    if client is None and (graph is None or len(graph.steps)):
+        raise CanvasError(
+            f"{signature!r} came from no client: begin with a signature of client.<queue>.<task>, "
+            "or use client.signature(...)"
+        )
+    return client
 
 
 def make_signature(
     app: Any, target: Target, args: Sequence[Any], kwargs: Mapping[str, Any], immutable: bool
 ) -> Any:
-    """Give a celery Signature of a remote task."""
-    return Signature(
+    """Give the signature of a remote task; it carries its address."""
+    return RemoteSignature(
         target.spec.name,
         args=tuple(args),
         kwargs=dict(kwargs),
-        options={**changed(target.options), **target.address.options},
+        options={**target.options.as_celery(), **target.address.options},
         app=app,
         immutable=immutable,
     )
-
-
-def changed(options: CallOptions) -> dict[str, Any]:
-    """Give the options that differ from the defaults, as Celery names them."""
-    found: dict[str, Any] = {}
-    for field in fields(CallOptions):
-        value = getattr(options, field.name)
-        if value != getattr(DEFAULTS, field.name) and value is not UNSET:
-            found[field.name] = value
-    timeout = found.pop("timeout", None)
-    if timeout is not None:
-        found.setdefault("expires", timeout)
-    return found

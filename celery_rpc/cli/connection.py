@@ -35,7 +35,9 @@ class Session:
 
     @property
     def transport(self) -> BrokerTransport:
-        return self.client.caller.transport
+        transport = self.client.caller.transport
+        assert isinstance(transport, BrokerTransport)
+        return transport
 
     @property
     def broker(self) -> str:

@@ -151,6 +151,15 @@ class LinkDown(Exception):
 class CallTransport(ABC):
     """The seam through which every call goes down and every reply comes back."""
 
+    @property
+    @abstractmethod
+    def reply_to(self) -> str:
+        """The queue to which workers send replies."""
+
+    @abstractmethod
+    def new_id(self) -> str:
+        """Give the id of the next call."""
+
     @abstractmethod
     def send(self, call: Call, *, confirm: bool = True) -> Pending:
         """Send a call.
@@ -165,8 +174,12 @@ class CallTransport(ABC):
         """Send calls by one pipelined publish."""
 
     @abstractmethod
-    def send_soon(self, call: Call) -> Pending:
-        """Send a call without blocking the caller (an event loop): errors come by the Pending."""
+    def send_soon(self, call: Call, pending: Pending | None = None) -> Pending:
+        """Send a call without blocking the caller (an event loop): errors come by the Pending.
+
+        Args:
+            pending: by which somebody waits for the outcome already.
+        """
 
     @abstractmethod
     def pending(self, task_id: str) -> Pending:
@@ -198,6 +211,10 @@ class CallTransport(ABC):
         self, pending: Pending, terminate: bool, signal: str, timeout: float
     ) -> Cancellation:
         """Revoke a call."""
+
+    @abstractmethod
+    def status(self) -> dict[str, Any]:
+        """Say how it stands with the connection and the calls."""
 
     @abstractmethod
     def close(self) -> None:

@@ -103,8 +103,11 @@ class BrokerTransport(CallTransport):
 
     # ----- calls
 
+    @property
+    def reply_to(self) -> str:
+        return self.link(Deadline.after(self.options.connect_timeout)).reply_queue
+
     def new_id(self) -> str:
-        """Give the id of the next call."""
         return self._store.new_id() if self._store else new_uuid()
 
     def send(self, call: Call, *, confirm: bool = True) -> Pending:
@@ -132,18 +135,20 @@ class BrokerTransport(CallTransport):
             self.table.refuse(task_id, self._unconfirmed(task_id))
         return [pending for _, pending, _ in prepared]
 
-    def send_soon(self, call: Call) -> Pending:
-        envelope, pending, deadline = self._prepare(call)
+    def send_soon(self, call: Call, pending: Pending | None = None) -> Pending:
+        envelope, pending, deadline = self._prepare(call, pending)
         self.table.hold(pending)
         self._outbox.put(envelope, deadline)
         return pending
 
-    def _prepare(self, call: Call) -> tuple[Envelope, Pending, Deadline]:
+    def _prepare(
+        self, call: Call, known: Pending | None = None
+    ) -> tuple[Envelope, Pending, Deadline]:
         _, writer = self._open()
         ends = None if call.expires_in is None else call.expires_in + call.options.starts_after
         deadline = Deadline.after(ends)
         envelope = writer.write(call)
-        pending = self.table.register(call.id, call.task, deadline)
+        pending = self.table.register(call.id, call.task, deadline, known)
         pending.call = call
         self.table.counters["sent"] += not call.options.ignore_result
         if self._store is not None:
@@ -210,7 +215,6 @@ class BrokerTransport(CallTransport):
         return link.broadcast(commands, deadline)
 
     def unexpect(self, commands: Mapping[str, Command]) -> None:
-        """Take no more answers to a broadcast."""
         self.table.unexpect(commands)
 
     def cancel(
@@ -227,7 +231,6 @@ class BrokerTransport(CallTransport):
         return link
 
     def status(self) -> dict[str, Any]:
-        """Say how it stands with the connection and the calls."""
         reader, link = self._reader, self._link
         return {
             "broker": str(self.options.broker),

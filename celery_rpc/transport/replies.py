@@ -44,8 +44,14 @@ class ReplyTable:
         self._lock = Lock()
         self._warned_at = 0.0
 
-    def register(self, task_id: str, task: str = "", deadline: Deadline = NEVER) -> Pending:
-        """Expect a reply.
+    def register(
+        self,
+        task_id: str,
+        task: str = "",
+        deadline: Deadline = NEVER,
+        given: Pending | None = None,
+    ) -> Pending:
+        """Expect a reply; it goes to the ``given`` Pending where somebody waits by one already.
 
         Raises:
             Overloaded: max_in_flight calls wait already.
@@ -61,7 +67,7 @@ class ReplyTable:
                 f"{self.max_in_flight:,} calls are in flight: wait for replies, or raise "
                 "max_in_flight"
             )
-        pending = Pending(task_id, task, deadline)
+        pending = given or Pending(task_id, task, deadline)
         with self._lock:
             return self._pending.setdefault(task_id, pending)
 

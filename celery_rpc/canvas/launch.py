@@ -1,0 +1,213 @@
+"""Launch: a graph is sent whole where the workers need no help, and run on the client otherwise."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+from celery_rpc.call import Call, CallOptions
+from celery_rpc.canvas.graph import Graph
+from celery_rpc.canvas.nodes import Gate, Given, Node, Passing, Step
+from celery_rpc.canvas.results import result_of
+from celery_rpc.canvas.run import Run, RunClient
+from celery_rpc.deadline import NEVER, Deadline
+from celery_rpc.errors import CanvasError
+from celery_rpc.pending import Pending
+
+#: A chain of at most so many plain tasks goes to the workers whole; each message of a longer one
+#: would carry all that is left of it.
+LONGEST_LINE = 16
+
+
+class LaunchClient(RunClient, Protocol):
+    """What a launch needs of its client."""
+
+    @property
+    def reply_to(self) -> str: ...
+    @property
+    def max_in_flight(self) -> int: ...
+    def send_calls(self, calls: Sequence[Call]) -> list[Pending]: ...
+    def check_step(self, step: Step) -> bool: ...
+
+
+def launch(graph: Graph, client: LaunchClient, deadline: Deadline = NEVER) -> Any:
+    """Send a canvas, and give its result: a reply, a group of replies, None where it is empty.
+
+    Raises:
+        CanvasError: a step cannot run; nothing was sent.
+    """
+    if graph.end is None:
+        return None
+    check(graph, client)
+    family = sent_whole(graph, client, deadline) or started(graph, client, deadline)
+    return family.result(graph.end)
+
+
+def started(graph: Graph, client: LaunchClient, deadline: Deadline, **how: Any) -> Run:
+    """Run a graph on the client."""
+    stamp(graph, client)
+    return Run(graph, client, ends=graph.ends, deadline=deadline, **how).start()
+
+
+def check(graph: Graph, client: LaunchClient) -> None:
+    """Refuse what could not run, before anything is sent.
+
+    Raises:
+        CanvasError: names the first step that cannot run, and why.
+    """
+    graph.check()
+    awaited = {parent.index for node in graph.nodes for parent in node.after}
+    answers: dict[tuple[str, str, bool | None], bool] = {}
+    for step in graph.steps:
+        kind = step.address.queue, step.task, step.options.ignore_result
+        if kind not in answers:
+            answers[kind] = client.check_step(step)
+        if not answers[kind]:
+            if step.index in awaited:
+                raise CanvasError(
+                    f"{step.label} ignores its result, for which other steps wait: ask for it by "
+                    ".set(ignore_result=False)"
+                )
+            step.options = replace(step.options, ignore_result=True)
+
+
+def sent_whole(graph: Graph, client: LaunchClient, deadline: Deadline) -> "Whole | None":
+    """Send what needs nobody between its steps; None when that cannot be."""
+    plan = apart(graph, client.max_in_flight) or in_line(graph)
+    if plan is None or any(step.timeout or step.retry for step in graph.steps):
+        return None
+    whole = Whole(graph, client)
+    whole.send(plan, deadline)
+    return whole
+
+
+#: The steps that are sent, each with those that its worker sends on.
+Plan = Sequence[tuple[Step, Sequence[Step]]]
+
+
+def apart(graph: Graph, most: int) -> Plan | None:
+    """Give the steps of a graph in which none waits for another."""
+    main = [step for step in graph.steps if not step.aside]
+    if len(main) > most or any(step.after for step in main):
+        return None
+    return [(step, ()) for step in main] if callbacks_are_plain(graph) else None
+
+
+def in_line(graph: Graph) -> Plan | None:
+    """Give the steps of a graph that is a short chain of plain tasks."""
+    main = [node for node in graph.nodes if not node.aside]
+    for before, node in zip([None, *main], main, strict=False):
+        follows = [before] if before else []
+        if not isinstance(node, Step) or node.after != follows or node.passing is Passing.NAMED:
+            return None
+    if not 0 < len(main) <= LONGEST_LINE or not callbacks_are_plain(graph):
+        return None
+    first, *rest = [step for step in graph.steps if not step.aside]
+    return [(first, rest)]
+
+
+def callbacks_are_plain(graph: Graph) -> bool:
+    """Tell whether every callback is one task, so that the worker can send it."""
+    return all(
+        isinstance(node, Step) and not any(parent.aside for parent in node.after)
+        for node in graph.nodes
+        if node.aside
+    ) and not any(isinstance(node, Given | Gate) for node in graph.nodes)
+
+
+class Whole:
+    """A graph that the workers carry through by themselves."""
+
+    def __init__(self, graph: Graph, client: LaunchClient) -> None:
+        self.graph = graph
+        self.client: Any = client
+        stamp(graph, client)
+        self._pending: dict[int, Pending] = {}
+        self._callbacks: dict[int, list[Node]] = {}
+        for node in graph.nodes:
+            node.id = node.id or client.new_id()
+            if node.aside:
+                self._callbacks.setdefault(node.after[0].index, []).append(node)
+
+    def send(self, plan: Plan, deadline: Deadline) -> None:
+        """Send the first steps; what follows is expected before."""
+        for first, rest in plan:
+            followers = [*rest, *self.callbacks(first)]
+            for step in rest:
+                followers += self.callbacks(step)
+            for node in followers:
+                self._pending[node.index] = self.client.reply(str(node.id)).pending
+        calls = [self._call(first, rest, deadline) for first, rest in plan]
+        sent = self.client.send_calls(calls)
+        self._pending.update(
+            {step.index: pending for (step, _), pending in zip(plan, sent, strict=True)}
+        )
+
+    def _call(self, step: Step, rest: Sequence[Step], deadline: Deadline) -> Call:
+        root = str(step.id)
+        links = [self._message(each, root) for each in self.callbacks(step)]
+        # A worker takes the last item of a chain first.
+        chain = [self._message(each, root) for each in reversed(rest)]
+        options = step.options
+        if links or chain:
+            options = replace(options, link=links or None, chain=chain or None)
+        return Call(
+            id=root, task=step.task, address=step.address, args=step.args, kwargs=step.kwargs,
+            options=options, expires_in=deadline.remaining(),
+        )  # fmt: skip
+
+    def _message(self, step: Any, root: str) -> dict[str, Any]:
+        """Give a step as the signature that a worker sends on."""
+        options = {
+            **step.options.as_celery(),
+            **step.address.options,
+            "task_id": step.id,
+            "root_id": root,
+            "reply_to": self.client.reply_to,
+        }
+        links = [self._message(each, root) for each in self.callbacks(step)]
+        if links:
+            options["link"] = links
+        return message(step, options)
+
+    def result(self, node: Node) -> Any:
+        return result_of(self, node)
+
+    def pending(self, node: Node) -> Pending:
+        return self._pending[node.index]
+
+    def callbacks(self, node: Node) -> list[Node]:
+        return self._callbacks.get(node.index, [])
+
+
+def message(step: Step, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a step as a signature in JSON."""
+    return {
+        "task": step.task,
+        "args": list(step.args),
+        "kwargs": dict(step.kwargs),
+        "options": dict(options),
+        "subtask_type": None,
+        "immutable": step.passing is Passing.NOTHING,
+    }
+
+
+def stamp(graph: Graph, client: LaunchClient) -> None:
+    """Let errbacks answer to this client: their worker's own reply queue is read by nobody."""
+    stamped: dict[int, CallOptions] = {}
+    for step in graph.steps:
+        if step.options.link_error:
+            known = stamped.get(id(step.options))
+            if known is None:
+                known = stamped[id(step.options)] = answering(step.options, client.reply_to)
+            step.options = known
+
+
+def answering(options: CallOptions, reply_to: str) -> CallOptions:
+    errbacks = options.link_error
+    listed = errbacks if isinstance(errbacks, list | tuple) else [errbacks]
+    return replace(
+        options,
+        link_error=[
+            {**each, "options": {**each["options"], "reply_to": reply_to}} for each in listed
+        ],
+    )

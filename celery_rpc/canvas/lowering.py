@@ -1,0 +1,228 @@
+"""Lowering: a Celery canvas -> the nodes of a graph; pure.
+
+What each part means is Celery's (docs: userguide/canvas): a chain passes each result on; a group
+gives a list, also in the middle of a chain, which makes it the header of a chord; what is empty is
+passed over; an immutable signature waits but takes nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from celery_rpc.address import Address
+from celery_rpc.call import DEFAULTS, CallOptions
+from celery_rpc.canvas.nodes import Node, Nodes, Passing, Step
+from celery_rpc.canvas.stock import Chain, Chord, Chunks, Group, Signature, to_signature
+from celery_rpc.errors import CanvasError
+
+#: Options of a canvas that are not passed on to the tasks in it.
+OWN = frozenset({"task_id", "link", "link_error", "chain", "chord", "group_id", "group_index",
+                 "root_id", "parent_id", "reply_to"})  # fmt: skip
+
+#: What says where a signature goes.
+ADDRESS = frozenset({"queue", "exchange", "routing_key", "exchange_type"})
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a part of a canvas gets from the canvas around it."""
+
+    #: Whose value it takes.
+    source: Node | None = None
+    #: Partial arguments, put before those of the first tasks.
+    args: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    #: Options that replace those of the tasks.
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    #: Errbacks of the canvases around it: called by the worker of a task that fails ...
+    errbacks: tuple[Any, ...] = ()
+    #: ... or, where several may fail at once, by the client, so that each is called once.
+    guards: tuple[Any, ...] = ()
+    #: It is a callback, or part of one.
+    aside: bool = False
+
+    def after(self, source: Node | None) -> "Context":
+        """Give the context of what comes next: arguments are for the first alone."""
+        return replace(self, source=source, args=(), kwargs={}, options={})
+
+    def inside(self, options: Mapping[str, Any]) -> "Context":
+        """Give the context of what is inside a canvas with these options."""
+        return replace(
+            self,
+            options={name: value for name, value in options.items() if name not in OWN},
+            errbacks=(*self.errbacks, *listed(options, "link_error")),
+        )
+
+
+def lower(
+    nodes: Nodes, canvas: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None, source: Node | None = None,
+) -> Node | None:  # fmt: skip
+    """Add a canvas to a graph, and give the node that has its result; None when it is empty.
+
+    Raises:
+        CanvasError: a part of it is no signature of a remote task.
+    """
+    context = Context(source, tuple(args), dict(kwargs or {}), dict(options or {}))
+    return Lowering(nodes).lower(canvas, context)
+
+
+class Lowering:
+    """Turns signatures into nodes, each kind in its own way."""
+
+    def __init__(self, nodes: Nodes) -> None:
+        self.nodes = nodes
+        #: Options that were read, by their repr: those of a group are alike.
+        self._read: dict[str, CallOptions] = {}
+
+    def lower(self, canvas: Any, context: Context) -> Node | None:
+        """Add a signature of any kind."""
+        signature = to_signature(canvas)
+        if isinstance(signature, Chunks):
+            signature = signature.group()
+        if not isinstance(signature, Signature):
+            raise CanvasError(f"{canvas!r} is no signature: take one from a task by .s()")
+        options = {**signature.options, **context.options}
+        if isinstance(signature, Chain):
+            end = self.lower_chain(signature, options, context)
+        elif isinstance(signature, Group):
+            end = self.lower_group(signature, options, context)
+        elif isinstance(signature, Chord):
+            end = self.lower_chord(signature, options, context)
+        else:
+            end = self.lower_task(signature, options, context)
+        return self.follow(options, end, context)
+
+    def follow(self, options: Mapping[str, Any], end: Node | None, context: Context) -> Node | None:
+        """Add what Celery has attached to a signature: callbacks, and the rest of a chain."""
+        if end is None:
+            return None
+        end.id = end.id or options.get("task_id")
+        for callback in listed(options, "link"):
+            self.lower(callback, Context(end, aside=True))
+        for rest in reversed(options.get("chain") or ()):
+            end = self.lower(rest, context.after(end)) or end
+        return end
+
+    def lower_chain(
+        self, signature: Any, options: Mapping[str, Any], context: Context
+    ) -> Node | None:
+        inside = context.inside(options)
+        inside = replace(inside, args=(*inside.args, *signature.args))
+        end: Node | None = None
+        for task in signature.tasks:
+            reached = self.lower(only_member(task), inside)
+            if reached is not None:
+                end = reached
+                inside = inside.after(end)
+        return end
+
+    def lower_group(
+        self, signature: Any, options: Mapping[str, Any], context: Context
+    ) -> Node | None:
+        members = self.members(signature, context.inside(options))
+        if not members and context.source is not None:
+            return None
+        return self.nodes.join(members, before=context.source, aside=context.aside)
+
+    def members(self, signature: Any, context: Context) -> list[Node]:
+        """Add the members of a group; those of groups directly in it become its own."""
+        found: list[Node] = []
+        for each in signature.tasks:
+            member = to_signature(each)
+            if isinstance(member, Group):
+                found += self.members(member, context.inside({**member.options, **context.options}))
+            elif (end := self.lower(member, context)) is not None:
+                found.append(end)
+        return found
+
+    def lower_chord(
+        self, signature: Any, options: Mapping[str, Any], context: Context
+    ) -> Node | None:
+        if signature.body is None:
+            raise CanvasError("a chord without a body: call it with one, or use a group")
+        body = to_signature(signature.body)
+        inside = context.inside(options)
+        header = replace(
+            inside,
+            args=(*inside.args, *signature.args),
+            kwargs={**signature.kwargs.get("kwargs", {}), **inside.kwargs},
+            errbacks=(),
+            guards=(*inside.guards, *inside.errbacks, *listed(body.options, "link_error")),
+        )
+        tasks = signature.tasks
+        members = self.members(tasks if isinstance(tasks, Group) else Group(tasks), header)
+        # A countdown is the header's: the body starts when that is done (celery issue 7851).
+        late = {k: v for k, v in inside.options.items() if k not in ("countdown", "eta")}
+        joined = self.nodes.join(members, before=context.source, aside=context.aside)
+        return self.lower(body, replace(inside.after(joined), options=late))
+
+    def lower_task(self, signature: Any, options: Mapping[str, Any], context: Context) -> Step:
+        """Add one plain task."""
+        source = [] if context.source is None else [context.source]
+        args, kwargs = tuple(signature.args), dict(signature.kwargs)
+        if not signature.immutable:
+            args, kwargs = (*context.args, *args), {**kwargs, **context.kwargs}
+        step: Step = self.nodes.put(
+            Step(
+                after=source,
+                errbacks=context.guards,
+                task=str(signature.task),
+                address=address_of(signature),
+                args=args,
+                kwargs=kwargs,
+                options=self.options(options, context.errbacks),
+                passing=Passing.VALUE if source and not signature.immutable else Passing.NOTHING,
+                aside=context.aside,
+            )
+        )
+        return step
+
+    def options(self, options: Mapping[str, Any], errbacks: Sequence[Any]) -> CallOptions:
+        """Read the options of a task, once for all that have the same."""
+        own = {k: v for k, v in options.items() if k not in OWN and k not in ADDRESS}
+        errbacks = [*listed(options, "link_error"), *errbacks]
+        if errbacks:
+            own["link_error"] = errbacks
+        if not own:
+            return DEFAULTS
+        key = repr(sorted(own.items()))
+        made = self._read.get(key)
+        if made is None:
+            made = self._read[key] = DEFAULTS.merged(**own)
+        return made
+
+
+def only_member(task: Any) -> Any:
+    """Give the one member of a group that has no other: in a chain it stands for the group."""
+    signature = to_signature(task)
+    if isinstance(signature, Group):
+        tasks = list(signature.tasks)
+        if len(tasks) == 1:
+            return tasks[0]
+    return signature
+
+
+def listed(options: Mapping[str, Any], name: str) -> list[Any]:
+    """Give one signature or several as a list."""
+    found = options.get(name)
+    if found is None:
+        return []
+    return list(found) if isinstance(found, list | tuple) else [found]
+
+
+def address_of(signature: Any) -> Address:
+    """Give where a signature goes.
+
+    Raises:
+        CanvasError: it does not say so.
+    """
+    address = Address.from_options(signature.options)
+    if address is None and signature.task in ("celery.map", "celery.starmap"):
+        address = Address.from_options(to_signature(signature.kwargs["task"]).options)
+    if address is None:
+        raise CanvasError(
+            f"the signature of {signature.task!r} says no queue: take it from a client "
+            f"(client.<queue>.{signature.task}.s(...)), or set queue="
+        )
+    return address

@@ -1,0 +1,136 @@
+"""Nodes: the points of a graph, and what each makes of the values before it; pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from celery_rpc.address import Address
+from celery_rpc.call import DEFAULTS, CallOptions
+
+
+class Passing(StrEnum):
+    """How a step takes the results of those it comes after."""
+
+    #: Not at all: it only waits for them.
+    NOTHING = "nothing"
+    #: The first one goes before its own arguments, as in a chain.
+    VALUE = "value"
+    #: Each goes by a keyword.
+    NAMED = "named"
+
+
+@dataclass(eq=False, slots=True)
+class Node:
+    """A point in a graph that has a value once it is reached."""
+
+    #: Those whose values must be there first.
+    after: list["Node"] = field(default_factory=list["Node"])
+    #: Given before the run where somebody holds the result already.
+    id: str | None = None
+    #: Signatures to call once should it fail, shared by all that they stand guard over.
+    errbacks: Sequence[Any] = ()
+    #: A callback (``link``), or part of one: the result of the canvas does not wait for it.
+    aside: bool = False
+    #: Place in the graph.
+    index: int = -1
+
+    @property
+    def source(self) -> "Node | None":
+        """What it follows: the parent of its result, as Celery calls it."""
+        return self.after[0] if self.after else None
+
+    def value(self, values: Sequence[Any]) -> Any:
+        """Make this node's value of those before it."""
+        raise NotImplementedError
+
+
+@dataclass(eq=False, slots=True)
+class Join(Node):
+    """The values of several nodes as one list; no message is sent for it."""
+
+    #: What its members follow.
+    before: Node | None = None
+
+    @property
+    def source(self) -> Node | None:
+        return self.before
+
+    def value(self, values: Sequence[Any]) -> Any:
+        return list(values)
+
+
+@dataclass(eq=False, slots=True)
+class Gate(Node):
+    """The first of several values, once all of them are there."""
+
+    @property
+    def source(self) -> Node | None:
+        return self.after[0].source
+
+    def value(self, values: Sequence[Any]) -> Any:
+        return values[0]
+
+
+@dataclass(eq=False, slots=True)
+class Given(Node):
+    """The result of a call that was made elsewhere, known by its id."""
+
+
+@dataclass(eq=False, slots=True)
+class Step(Node):
+    """One plain task. Its value is the task's result."""
+
+    task: str = ""
+    address: Address = field(default_factory=lambda: Address(""))
+    args: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    options: CallOptions = DEFAULTS
+    passing: Passing = Passing.NOTHING
+    #: The keywords of NAMED, in the order of ``after``.
+    names: Sequence[str] = ()
+    #: Seconds from when it is sent; None: as long as the run.
+    timeout: float | None = None
+    #: When it is sent again after a failure.
+    retry: Any = None
+
+    @property
+    def label(self) -> str:
+        """Name the step, for people."""
+        return f"step {self.index} ({self.task} on {self.address.queue})"
+
+    def arguments(self, values: Sequence[Any]) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        """Give the arguments of its call, from the values of those it comes after."""
+        if self.passing is Passing.VALUE:
+            return (values[0], *self.args), self.kwargs
+        if self.passing is Passing.NAMED:
+            return self.args, {**self.kwargs, **dict(zip(self.names, values, strict=False))}
+        return self.args, self.kwargs
+
+
+class Nodes:
+    """The nodes of a graph, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+
+    def put(self, node: Node) -> Any:
+        """Take a node in."""
+        node.index = len(self.nodes)
+        self.nodes.append(node)
+        return node
+
+    def join(
+        self, nodes: Iterable[Node], *, before: Node | None = None, aside: bool = False
+    ) -> Join:
+        """Add a point that has the values of several nodes as a list."""
+        joined: Join = self.put(Join(list(nodes), before=before, aside=aside))
+        return joined
+
+    @property
+    def steps(self) -> list[Step]:
+        """The tasks, in the order in which they were added."""
+        return [node for node in self.nodes if isinstance(node, Step)]
+
+    def __len__(self) -> int:
+        return len(self.nodes)

@@ -1,0 +1,81 @@
+"""Plan: what a canvas would do, before anything is sent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from celery_rpc.canvas.graph import Graph
+from celery_rpc.canvas.launch import apart, check, in_line
+from celery_rpc.canvas.nodes import Gate, Join, Node, Step
+from celery_rpc.errors import RpcError
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One task that would run."""
+
+    number: int
+    task: str
+    queue: str
+    #: Numbers of the steps that it waits for.
+    after: Sequence[int]
+    #: Nodes that listen on the queue and have the task; None where that is not known.
+    workers: frozenset[str] | None
+    #: Who sends it: ``client`` or ``worker``.
+    sent_by: str
+
+    def __str__(self) -> str:
+        after = f" after {', '.join(map(str, self.after))}" if self.after else ""
+        listening = "?" if self.workers is None else len(self.workers)
+        return (
+            f"{self.number:>4}  {self.task} on {self.queue}{after}, sent by the {self.sent_by}, "
+            f"workers: {listening}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a canvas would do: its steps, and the first thing that is wrong with it."""
+
+    steps: Sequence[PlannedStep]
+    #: Why it would be refused; None: it would be sent.
+    problem: str | None
+
+    @property
+    def queues(self) -> frozenset[str]:
+        return frozenset(step.queue for step in self.steps)
+
+    def __str__(self) -> str:
+        problem = f"cannot run: {self.problem}" if self.problem else "can run"
+        return "\n".join([f"{len(self.steps):,} steps, {problem}", *map(str, self.steps)])
+
+
+def plan_of(graph: Graph, client: Any) -> Plan:
+    """Say what a graph would do."""
+    try:
+        check(graph, client)
+        problem = None
+    except RpcError as error:
+        problem = str(error)
+    forwarded = {step.index for _, rest in in_line(graph) or () for step in rest}
+    if apart(graph, client.max_in_flight) is not None or forwarded:
+        forwarded |= {step.index for step in graph.steps if step.aside}
+    steps = [
+        PlannedStep(
+            number=step.index,
+            task=step.task,
+            queue=step.address.queue,
+            after=sorted({each.index for parent in step.after for each in steps_before(parent)}),
+            workers=client.listeners(step),
+            sent_by="worker" if step.index in forwarded else "client",
+        )
+        for step in graph.steps
+    ]
+    return Plan(steps, problem)
+
+
+def steps_before(node: Node) -> list[Node]:
+    """Give the steps that a node stands for: a list stands for its members."""
+    if isinstance(node, Join | Gate):
+        return [step for member in node.after for step in steps_before(member)]
+    return [node] if isinstance(node, Step) else []

@@ -1,0 +1,229 @@
+"""Results of canvases, as Celery gives them: replies with parents and children, and groups."""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from celery_rpc.canvas.nodes import Gate, Join, Node, Step
+from celery_rpc.canvas.stock import GroupResult
+from celery_rpc.config import UNSET, Unset
+from celery_rpc.deadline import Deadline
+from celery_rpc.pending import Pending
+from celery_rpc.reply import Reply
+
+if TYPE_CHECKING:  # celery ships no types
+
+    class GroupBase:
+        id: str
+        parent: Any
+
+        def completed_count(self) -> int: ...
+        def ready(self) -> bool: ...
+        def successful(self) -> bool: ...
+        def failed(self) -> bool: ...
+        def waiting(self) -> bool: ...
+        def forget(self) -> None: ...
+else:
+    GroupBase = GroupResult
+
+
+class Family(Protocol):
+    """A canvas that was sent: it knows the result of each of its nodes."""
+
+    client: Any
+
+    def result(self, node: Node) -> Any: ...
+    def pending(self, node: Node) -> Pending: ...
+    def callbacks(self, node: Node) -> list[Node]: ...
+
+
+class StepReply(Reply[Any]):
+    """The reply of one step; its parent is the result of what it comes after."""
+
+    def __init__(self, family: Family, node: Node) -> None:
+        self._family = family
+        self._node = node
+        super().__init__(family.pending(node), family.client)
+        self.ignored = isinstance(node, Step) and bool(node.options.ignore_result)
+
+    @property
+    def parent(self) -> Any:
+        source = self._node.source
+        return None if source is None else self._family.result(source)
+
+    @parent.setter
+    def parent(self, parent: Any) -> None:
+        """Leave it: the graph says what comes before (Reply's constructor sets one)."""
+
+    @property
+    def children(self) -> Sequence[Any]:
+        """The results of the callbacks (``link``), and of what the task itself started."""
+        linked = [self._family.result(node) for node in self._family.callbacks(self._node)]
+        return [*linked, *super().children]
+
+    def _parents_pending(self) -> list[Pending]:
+        return []  # whoever runs the graph fails what depends on a failure
+
+
+class GroupReply(GroupBase):
+    """The results of a group: a celery ``GroupResult`` that can also be awaited.
+
+    As for a Reply, ``get()`` without a timeout ends after the client's default timeout.
+    """
+
+    def __init__(
+        self,
+        id: str,  # noqa: A002
+        members: Callable[[], Sequence[Any]],
+        client: Any,
+        parent: Callable[[], Any] = lambda: None,
+    ) -> None:
+        # GroupResult's constructor is not called: it subscribes to each member.
+        self.id = id
+        self.client = client
+        self._app = None
+        self._members = members
+        self._parent = parent
+        self._results: list[Any] | None = None
+
+    @property
+    def results(self) -> list[Any]:
+        """The members' results, in their order."""
+        if self._results is None:
+            self._results = list(self._members())
+        return self._results
+
+    @property
+    def parent(self) -> Any:
+        return self._parent()
+
+    @parent.setter
+    def parent(self, parent: Any) -> None:
+        self._parent = lambda: parent
+
+    @property
+    def app(self) -> Any:
+        return self.client.app
+
+    def get(
+        self,
+        timeout: float | Unset | None = UNSET,
+        propagate: bool = True,
+        interval: float = 0.5,
+        callback: Callable[[str, Any], object] | None = None,
+        no_ack: bool = True,
+        on_message: Callable[[dict[str, Any]], object] | None = None,
+        disable_sync_subtasks: bool = True,
+        on_interval: Callable[[], object] | None = None,
+    ) -> list[Any]:
+        """Wait for the values of all members, as a list in their order.
+
+        Args:
+            timeout: seconds from now for all of them. Left out: the client's default.
+            propagate: raise the first member's error; False puts errors into the list.
+            callback: called with each id and value; the list is empty then.
+
+        Raises:
+            DeadlineExceeded: not all were there in time.
+        """
+        deadline = Deadline.after(self.client.timeout if timeout is UNSET else timeout)
+        values: list[Any] = []
+        for result in self.results:
+            value = result.get(
+                timeout=deadline.remaining(), propagate=propagate, on_message=on_message
+            )
+            if callback is None:
+                values.append(value)
+            else:
+                callback(result.id, value)
+        return values
+
+    join = join_native = get
+
+    def __await__(self) -> Generator[Any, None, list[Any]]:
+        return self._await().__await__()
+
+    async def _await(self, deadline: Deadline | None = None) -> list[Any]:
+        deadline = deadline or Deadline.after(self.client.timeout)
+        return [await result._await(deadline) for result in self.results]
+
+    def iterate(self, timeout: float | Unset | None = UNSET) -> Iterator[tuple[str, Any]]:
+        """Give (id, meta) of each member, in the order of the list."""
+        deadline = Deadline.after(self.client.timeout if timeout is UNSET else timeout)
+        for result in self.results:
+            result.get(timeout=deadline.remaining(), propagate=False)
+            yield result.id, result._get_task_meta()
+
+    def revoke(
+        self,
+        connection: Any = None,
+        terminate: bool = False,
+        signal: str | None = None,
+        wait: bool = False,
+        timeout: float | None = None,
+    ) -> None:
+        """Ask every worker to drop all of it."""
+        self.client.revoke(
+            [member.pending for member in leaves(self)], terminate, signal or "SIGTERM"
+        )
+
+    def then(self, callback: Any, on_error: Any = None, weak: bool = False) -> Any:
+        """Call ``callback(self)`` when all members have ended."""
+        members = list(leaves(self))
+        left = len(members)
+        if not left:
+            callback(self)
+
+        def one_less(_: Any) -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                callback(self)
+
+        for member in members:
+            member.add_done_callback(one_less)
+        return self
+
+    def as_tuple(self) -> tuple[Any, Any]:
+        parent = self.parent
+        return (self.id, parent and parent.as_tuple()), [r.as_tuple() for r in self.results]
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError("a GroupReply belongs to its process: pass the values when they are there")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, GroupResult) and bool(getattr(other, "id", None) == self.id)
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __repr__(self) -> str:
+        return f"<GroupReply {self.id} of {len(self)}>"
+
+
+def result_of(family: Family, node: Node) -> Any:
+    """Give the result of a node: a reply, or for what is joined a group of results."""
+    if isinstance(node, Gate):
+        return family.result(node.after[0])
+    if isinstance(node, Join):
+        return GroupReply(
+            node.id or family.client.new_id(),
+            lambda: [family.result(member) for member in node.after],
+            family.client,
+            lambda: None if node.source is None else family.result(node.source),
+        )
+    return StepReply(family, node)
+
+
+def leaves(result: Any) -> Iterator[Reply[Any]]:
+    """Give every reply of a group of groups."""
+    if isinstance(result, GroupResult):
+        for member in result.results:
+            yield from leaves(member)
+    else:
+        yield result

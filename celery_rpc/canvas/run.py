@@ -1,0 +1,455 @@
+"""Run: a graph under way. It moves on when a reply arrives, in the thread that brought it."""
+
+import logging
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import partial
+from threading import Lock
+from typing import Any, Protocol
+
+from celery_rpc.call import Call, CallOptions
+from celery_rpc.canvas.nodes import Given, Node, Nodes, Step
+from celery_rpc.canvas.results import result_of
+from celery_rpc.clock import Alarm, Clock
+from celery_rpc.config import UNSET, Unset
+from celery_rpc.deadline import NEVER, Deadline
+from celery_rpc.errors import (
+    CallCancelled,
+    DeadlineExceeded,
+    NoSuchTask,
+    RemoteError,
+    WorkerLost,
+)
+from celery_rpc.pending import Outcome, Pending
+from celery_rpc.reply import Reply
+
+log = logging.getLogger("celery_rpc.canvas")
+
+#: Steps under way at once.
+LIMIT = 1_000
+
+
+class StepState(StrEnum):
+    """How far a step has come."""
+
+    #: For what it comes after, or for its turn.
+    WAITING = "WAITING"
+    SENT = "SENT"
+    SUCCESS = "SUCCESS"
+    FAILURE = "FAILURE"
+    #: What it comes after has failed: it was never sent.
+    SKIPPED = "SKIPPED"
+    CANCELLED = "CANCELLED"
+
+
+ENDED = frozenset({StepState.SUCCESS, StepState.FAILURE, StepState.SKIPPED, StepState.CANCELLED})
+
+
+class RunClient(Protocol):
+    """What a run needs of its client. Nothing in it blocks."""
+
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def timeout(self) -> float | None: ...
+    def new_id(self) -> str: ...
+    def reply(self, task_id: str) -> Reply[Any]: ...
+    def send_step(self, call: Call, pending: Pending | None) -> Pending: ...
+    def hold(self, pending: Pending) -> None: ...
+    def forget(self, task_id: str) -> None: ...
+    def revoke(self, pendings: Sequence[Pending], terminate: bool, signal: str) -> None: ...
+    def run_errback(self, signature: Any, task_id: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """How a run stands: how many of its steps are in which state."""
+
+    waiting: int
+    sent: int
+    succeeded: int
+    failed: int
+    skipped: int
+    cancelled: int
+
+    @property
+    def total(self) -> int:
+        return self.waiting + self.sent + self.ended
+
+    @property
+    def ended(self) -> int:
+        return self.succeeded + self.failed + self.skipped + self.cancelled
+
+
+OnChange = Callable[[Step, StepState], object]
+
+
+class Run:
+    """A graph under way, advanced on the client; it ends with its client.
+
+    Any thread may ask it, wait for it, or await it.
+    """
+
+    def __init__(
+        self,
+        graph: Nodes,
+        client: Any,
+        *,
+        ends: Sequence[Node],
+        deadline: Deadline = NEVER,
+        limit: int = LIMIT,
+        on_change: OnChange | None = None,
+    ) -> None:
+        self.graph = graph
+        self.client: RunClient = client
+        self.id = self.client.new_id()
+        self.deadline = deadline
+        self._ends = ends
+        self._limit = limit
+        self._on_change = on_change
+        self._states = [StepState.WAITING] * len(graph)
+        self._values: list[Any] = [None] * len(graph)
+        self._failures: dict[int, Outcome] = {}
+        self._missing = [len(node.after) for node in graph.nodes]
+        self._followers: list[list[int]] = [[] for _ in graph.nodes]
+        for node in graph.nodes:
+            for parent in node.after:
+                self._followers[parent.index].append(node.index)
+        self._left = len(graph)
+        self._ready: deque[int] = deque()
+        self._flying: dict[int, Pending] = {}
+        #: Of nodes whose result somebody has asked for.
+        self._asked: dict[int, Pending] = {}
+        self._attempts: Counter[int] = Counter()
+        #: Errbacks that were called, by identity: they are shared by what they stand guard over.
+        self._called: set[int] = set()
+        self._options: dict[int, CallOptions] = {}
+        self._alarms: dict[int, Alarm] = {}
+        self._inbox: deque[Callable[[], object]] = deque()
+        self._lock = Lock()
+        self._over = Pending(self.id, "the run", deadline)
+
+    # ----- the way of it
+
+    def start(self) -> "Run":
+        """Send what waits for nothing; the rest follows by itself."""
+        if self.deadline.at is not None:
+            self._alarms[-1] = self.client.clock.after(
+                self.deadline.remaining() or 0.0, self._out_of_time
+            )
+        self._post(self._begin)
+        return self
+
+    def _begin(self) -> None:
+        for node in self.graph.nodes:
+            if isinstance(node, Given) and node.id is not None:
+                self._await(node.index, node.id)
+            elif not node.after:
+                self._reach(node.index)
+        if not self.graph.nodes:
+            self._finish()
+
+    def _await(self, index: int, task_id: str) -> None:
+        pending = self.client.reply(task_id).pending
+        self.client.hold(pending)
+        self._fly(index, pending)
+
+    def _post(self, event: Callable[[], object]) -> None:
+        """Let something happen; whoever finds nobody at it does all that there is to do."""
+        self._inbox.append(event)
+        while self._inbox and self._lock.acquire(blocking=False):
+            try:
+                while self._inbox:
+                    self._inbox.popleft()()
+                    self._send_ready()
+            finally:
+                self._lock.release()
+
+    def _reach(self, index: int) -> None:
+        """All that a node waits for is there."""
+        node = self.graph.nodes[index]
+        if isinstance(node, Step):
+            self._ready.append(index)
+        else:
+            self._succeed(index, node.value(self._before(node)))
+
+    def _before(self, node: Node) -> list[Any]:
+        return [self._values[parent.index] for parent in node.after]
+
+    def _send_ready(self) -> None:
+        while self._ready and len(self._flying) < self._limit:
+            index = self._ready.popleft()
+            if self._states[index] is StepState.WAITING:
+                self._send(index, self.graph.nodes[index])  # type: ignore[arg-type]
+
+    def _send(self, index: int, step: Step) -> None:
+        again = self._attempts[index] > 0 or step.retry is not None
+        try:
+            pending = self.client.send_step(
+                self._call(step, again), None if again else self._asked.get(index)
+            )
+        except Exception as error:  # it is this step's, whatever it is: the others go on
+            self._ended(index, Outcome("FAILURE", error=error))
+            return
+        self._change(index, StepState.SENT)
+        if step.options.ignore_result:  # no reply comes, and nobody waits for it
+            self.client.forget(pending.id)
+            self._succeed(index, None)
+            return
+        self._fly(index, pending)
+        if step.timeout is not None:
+            self._alarms[index] = self.client.clock.after(
+                step.timeout, partial(self._too_late, pending, step)
+            )
+
+    def _call(self, step: Step, again: bool) -> Call:
+        args, kwargs = step.arguments(self._before(step))
+        if step.id is None or again:
+            step_id = self.client.new_id()
+        else:
+            step_id = step.id
+        if step.id is None:
+            step.id = step_id
+        left = self.deadline.remaining()
+        limits = [each for each in (step.timeout, left) if each is not None]
+        return Call(
+            id=step_id,
+            task=step.task,
+            address=step.address,
+            args=args,
+            kwargs=kwargs,
+            options=self._rooted(step.options),
+            expires_in=min(limits) if limits else None,
+        )
+
+    def _rooted(self, options: CallOptions) -> CallOptions:
+        """Give a step's options with the run as their root; the same object for the same."""
+        rooted = self._options.get(id(options))
+        if rooted is None:
+            rooted = self._options[id(options)] = replace(options, root_id=self.id)
+        return rooted
+
+    def _fly(self, index: int, pending: Pending) -> None:
+        self._flying[index] = pending
+        pending.on_done(partial(self._landed, index, pending))
+
+    def _landed(self, index: int, pending: Pending) -> None:
+        """Take a reply; in the thread that brought it."""
+        outcome = pending.outcome
+        if outcome is not None:
+            self._post(partial(self._take, index, pending, outcome))
+
+    def _take(self, index: int, pending: Pending, outcome: Outcome) -> None:
+        if self._flying.get(index) is pending:
+            del self._flying[index]
+            self._ended(index, outcome)
+
+    def _ended(self, index: int, outcome: Outcome) -> None:
+        alarm = self._alarms.pop(index, None)
+        if alarm is not None:
+            alarm.cancel()
+        if outcome.error is None:
+            self._succeed(index, outcome.value)
+        elif not self._try_again(index, outcome):
+            self._call_errbacks(index, outcome)
+            self._fail(index, outcome, StepState.FAILURE)
+
+    def _succeed(self, index: int, value: Any) -> None:
+        reached = [(index, value)]
+        while reached:
+            index, value = reached.pop()
+            self._values[index] = value
+            self._end(index, StepState.SUCCESS)
+            for follower in self._followers[index]:
+                self._missing[follower] -= 1
+                if self._missing[follower] == 0 and self._states[follower] is StepState.WAITING:
+                    node = self.graph.nodes[follower]
+                    if isinstance(node, Step):
+                        self._ready.append(follower)
+                    else:
+                        reached.append((follower, node.value(self._before(node))))
+
+    def _fail(self, index: int, outcome: Outcome, state: StepState) -> None:
+        """End a node by a failure, and skip all that depends on it."""
+        failed = [index]
+        while failed:
+            index = failed.pop()
+            if self._states[index] in ENDED:
+                continue
+            self._failures[index] = outcome
+            self._end(index, state)
+            state = StepState.SKIPPED
+            failed += self._followers[index]
+
+    def _end(self, index: int, state: StepState) -> None:
+        self._change(index, state)
+        asked = self._asked.get(index)
+        if asked is not None:
+            asked.resolve(self._outcome(index))
+        self._left -= 1
+        if self._left == 0:
+            self._finish()
+
+    def _finish(self) -> None:
+        for alarm in self._alarms.values():
+            alarm.cancel()
+        self._alarms.clear()
+        failed = [self._failures[n.index] for n in self._ends if n.index in self._failures]
+        if failed:
+            self._over.resolve(failed[0])
+            return
+        values = [self._values[node.index] for node in self._ends]
+        self._over.resolve(Outcome("SUCCESS", values[0] if len(values) == 1 else values))
+
+    def _change(self, index: int, state: StepState) -> None:
+        self._states[index] = state
+        node = self.graph.nodes[index]
+        if self._on_change is not None and isinstance(node, Step):
+            try:
+                self._on_change(node, state)
+            except Exception:  # it is the user's, and the run goes on
+                log.exception("a callback of %r failed", self)
+
+    # ----- failures
+
+    def _try_again(self, index: int, outcome: Outcome) -> bool:
+        node = self.graph.nodes[index]
+        policy = node.retry if isinstance(node, Step) else None
+        if policy is None or outcome.error is None:
+            return False
+        self._attempts[index] += 1
+        pause = policy.pause(outcome.error, self._attempts[index], self.deadline)
+        if pause is None:
+            return False
+        self._change(index, StepState.WAITING)
+        self._alarms[index] = self.client.clock.after(
+            pause, lambda: self._post(lambda: self._ready.append(index))
+        )
+        return True
+
+    def _call_errbacks(self, index: int, outcome: Outcome) -> None:
+        node = self.graph.nodes[index]
+        errbacks = list(node.errbacks)
+        # The worker of a task that failed has called the errbacks that came with it.
+        if isinstance(node, Step) and not isinstance(
+            outcome.error, RemoteError | WorkerLost | NoSuchTask
+        ):
+            own = node.options.link_error or ()
+            errbacks += own if isinstance(own, list | tuple) else [own]
+        for errback in errbacks:
+            if id(errback) not in self._called:
+                self._called.add(id(errback))
+                self.client.run_errback(errback, node.id or self.id)
+
+    def _too_late(self, pending: Pending, step: Step) -> None:
+        self.client.forget(pending.id)
+        pending.fail(
+            DeadlineExceeded(
+                f"{step.label} did not end within its {step.timeout:g} s; it may still run",
+                task_id=pending.id,
+                state=pending.state,
+            )
+        )
+
+    def _out_of_time(self) -> None:
+        """The run's deadline has come."""
+        self._post(partial(self._stop, StepState.FAILURE, lambda step: DeadlineExceeded(
+            f"{step} had not ended by the deadline of the run; it may still run")))  # fmt: skip
+
+    def _stop(self, state: StepState, error: Callable[[str], Exception]) -> None:
+        """End all that has not ended."""
+        flying = dict(self._flying)
+        self._flying.clear()
+        self._ready.clear()
+        for index, node in enumerate(self.graph.nodes):
+            if self._states[index] not in ENDED:
+                name = node.label if isinstance(node, Step) else f"list {index}"
+                self._failures[index] = Outcome("REVOKED", error=error(name))
+                self._end(index, state)
+        for pending in flying.values():
+            self.client.forget(pending.id)
+
+    # ----- asking
+
+    def result(self, node: Node) -> Any:
+        """Give the result of a step: a Reply; of a group: a GroupReply."""
+        return result_of(self, node)
+
+    def pending(self, node: Node) -> Pending:
+        """Give the meeting point of a node's outcome and of whoever waits for it."""
+        index = node.index
+        known = self._asked.get(index)
+        if known is not None:
+            return known
+        if node.id is None:
+            node.id = self.client.new_id()
+        made = self._asked.setdefault(index, self._meeting_point(node))
+        if self._states[index] in ENDED:
+            made.resolve(self._outcome(index))
+        return made
+
+    def _meeting_point(self, node: Node) -> Pending:
+        flying = self._flying.get(node.index)
+        if flying is not None and (not isinstance(node, Step) or node.retry is None):
+            return flying
+        task = node.task if isinstance(node, Step) else ""
+        return Pending(str(node.id), task, self.deadline)
+
+    def _outcome(self, index: int) -> Outcome:
+        failure = self._failures.get(index)
+        return failure if failure is not None else Outcome("SUCCESS", self._values[index])
+
+    def callbacks(self, node: Node) -> list[Node]:
+        """Give the callbacks (``link``) of a node."""
+        followers = [self.graph.nodes[index] for index in self._followers[node.index]]
+        return [each for each in followers if each.aside and not node.aside]
+
+    def status(self) -> RunStatus:
+        """Count the steps by how far they have come."""
+        counts = Counter(self._states[step.index] for step in self.graph.steps)
+        return RunStatus(*(counts[state] for state in StepState))
+
+    def state(self, step: Step) -> StepState:
+        """Tell how far a step has come."""
+        return self._states[step.index]
+
+    @property
+    def done(self) -> bool:
+        return self._over.done
+
+    def get(self, timeout: float | Unset | None = UNSET) -> Any:
+        """Wait for the value: that of the last step, or of several a list.
+
+        Args:
+            timeout: seconds from now. Left out: until the run's deadline where it has one, else
+                the client's default. None: for ever.
+
+        Raises:
+            DeadlineExceeded: it was not over in time; the run goes on.
+            RemoteError: a step raised.
+            RpcError: a step failed; the class says how.
+        """
+        return Reply(self._over, self.client).get(timeout)  # type: ignore[arg-type]
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return Reply(self._over, self.client).__await__()  # type: ignore[arg-type]
+
+    def cancel(self, *, terminate: bool = False, signal: str = "SIGTERM") -> RunStatus:
+        """Send nothing more, ask the workers to drop what was sent, and say how it stands.
+
+        Args:
+            terminate: stop steps where they run (pools of processes can).
+            signal: what a running one is sent.
+        """
+        flying = list(self._flying.values())
+        self._post(partial(self._stop, StepState.CANCELLED, lambda step: CallCancelled(
+            f"the run was cancelled before {step} had ended")))  # fmt: skip
+        self.client.revoke(flying, terminate, signal)
+        self._over.wait(Deadline.after(1.0))
+        return self.status()
+
+    def __repr__(self) -> str:
+        status = self.status()
+        return f"<Run {self.id}: {status.ended:,} of {status.total:,} steps have ended>"

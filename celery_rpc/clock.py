@@ -1,0 +1,83 @@
+"""Clock: calls back at a time, from one thread of its own."""
+
+import logging
+from collections.abc import Callable
+from heapq import heappop, heappush
+from itertools import count
+from threading import Condition, Thread
+from time import monotonic
+
+from celery_rpc.fork import renew_after_fork
+
+log = logging.getLogger("celery_rpc.clock")
+
+
+class Alarm:
+    """One call to come."""
+
+    __slots__ = ("callback",)
+
+    def __init__(self, callback: Callable[[], object]) -> None:
+        self.callback: Callable[[], object] | None = callback
+
+    def cancel(self) -> None:
+        """Do not call."""
+        self.callback = None
+
+
+class Clock:
+    """Alarms in the order of their times. Its thread starts with the first, and ends by close()."""
+
+    def __init__(self) -> None:
+        self._alarms: list[tuple[float, int, Alarm]] = []
+        self._number = count()
+        self._changed = Condition()
+        self._thread: Thread | None = None
+        self._closed = False
+        renew_after_fork(self)
+
+    def after(self, seconds: float, callback: Callable[[], object]) -> Alarm:
+        """Call back in so many seconds, in the clock's thread: the callback must not block."""
+        alarm = Alarm(callback)
+        with self._changed:
+            heappush(self._alarms, (monotonic() + seconds, next(self._number), alarm))
+            if self._thread is None and not self._closed:
+                self._thread = Thread(target=self._run, name="celery-rpc-clock", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+        return alarm
+
+    def _run(self) -> None:
+        while (alarm := self._next()) is not None:
+            callback = alarm.callback
+            try:
+                if callback is not None:
+                    callback()
+            except Exception:  # the other alarms must be heard
+                log.exception("an alarm failed")
+
+    def _next(self) -> Alarm | None:
+        with self._changed:
+            while not self._closed:
+                if not self._alarms:
+                    self._changed.wait()
+                elif (wait := self._alarms[0][0] - monotonic()) > 0:
+                    self._changed.wait(wait)
+                else:
+                    return heappop(self._alarms)[2]
+        return None
+
+    def close(self) -> None:
+        """End the thread; no alarm is heard any more."""
+        with self._changed:
+            self._closed = True
+            self._alarms.clear()
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join(timeout=2.0)
+
+    def after_fork(self) -> None:
+        """In a child process: the thread is gone, and so is what it was to call."""
+        self._alarms = []
+        self._changed = Condition()
+        self._thread = None

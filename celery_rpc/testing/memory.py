@@ -1,0 +1,208 @@
+"""MemoryTransport: calls that run real tasks in this process, with no broker and no worker."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any
+from uuid import uuid4
+
+from celery import Celery
+from kombu.utils.json import dumps, loads
+
+from celery_rpc.address import Address
+from celery_rpc.call import DEFAULTS, Call
+from celery_rpc.caller import LiveCaller
+from celery_rpc.client import Client
+from celery_rpc.config import ClientOptions
+from celery_rpc.deadline import Deadline
+from celery_rpc.errors import ClientClosed
+from celery_rpc.pending import Pending
+from celery_rpc.reply import Cancellation
+from celery_rpc.transport.base import CallTransport
+from celery_rpc.transport.control import Command
+from celery_rpc.transport.message import Envelope, EnvelopeWriter
+from celery_rpc.transport.outcome import parse_meta
+from celery_rpc.transport.replies import ReplyTable
+from celery_rpc.url import BrokerUrl
+
+#: How a stock worker shows a backend that answers over rpc.
+RPC_BACKEND = "<celery.backends.rpc.RPCBackend object at 0x0>"
+
+
+def in_memory(services: Mapping[str, Celery], **options: Any) -> Client:
+    """Give a client whose services are Celery apps in this process: queue -> app.
+
+    Arguments and results make the way through JSON as they would over a broker, and canvases run
+    as they would; tasks run one after the other, in one thread. What a worker does beside that
+    (retries, time limits, acks, priorities) it does not do.
+
+    Args:
+        options: fields of ClientOptions, such as ``timeout`` or ``max_in_flight``.
+    """
+    settings = ClientOptions(broker=BrokerUrl.parse("memory://"), **options)
+    return Client(settings, LiveCaller(settings, MemoryTransport(services, settings)))
+
+
+class MemoryTransport(CallTransport):
+    """One queue of messages, and one thread that runs them."""
+
+    def __init__(self, services: Mapping[str, Celery], options: ClientOptions) -> None:
+        self.services = services
+        self.options = options
+        self.table = ReplyTable({}, options.max_in_flight)
+        #: Messages that were sent, and their size in bytes.
+        self.messages = self.bytes = 0
+        self._writer = EnvelopeWriter(self.reply_to, options.max_payload)
+        self._queue: SimpleQueue[Envelope | None] = SimpleQueue()
+        self._thread = Thread(target=self._run, name="celery-rpc-memory", daemon=True)
+        self._thread.start()
+        self._closed = False
+
+    @property
+    def reply_to(self) -> str:
+        return "memory"
+
+    def new_id(self) -> str:
+        return str(uuid4())
+
+    def send(self, call: Call, *, confirm: bool = True) -> Pending:
+        return self._send(call)
+
+    def send_many(self, calls: Sequence[Call]) -> list[Pending]:
+        return [self._send(call) for call in calls]
+
+    def send_soon(self, call: Call, pending: Pending | None = None) -> Pending:
+        sent = self._send(call, pending)
+        self.table.hold(sent)
+        return sent
+
+    def _send(self, call: Call, given: Pending | None = None) -> Pending:
+        if self._closed:
+            raise ClientClosed("this client is closed")
+        envelope = self._writer.write(call)
+        pending = self.table.register(call.id, call.task, Deadline.after(call.expires_in), given)
+        self._put(envelope)
+        return pending
+
+    def _put(self, envelope: Envelope) -> None:
+        self.messages += 1
+        self.bytes += len(envelope.body)
+        self._queue.put(envelope)
+
+    def pending(self, task_id: str) -> Pending:
+        return self.table.register(task_id)
+
+    def hold(self, pending: Pending) -> None:
+        self.table.hold(pending)
+
+    def forget(self, task_id: str) -> None:
+        self.table.forget(task_id)
+
+    def broadcast(
+        self,
+        commands: Mapping[str, Command],
+        answer: Callable[[str, Any], object],
+        deadline: Deadline,
+    ) -> int | None:
+        for ticket, command in commands.items():
+            for queue, app in self.services.items():
+                answer(ticket, {f"{queue}@memory": answer_of(command, queue, app)})
+        return len(self.services)
+
+    def unexpect(self, commands: Mapping[str, Command]) -> None:
+        """Leave it: all answers have come."""
+
+    def cancel(
+        self, pending: Pending, terminate: bool, signal: str, timeout: float
+    ) -> Cancellation:
+        return Cancellation.FINISHED if pending.done else Cancellation.UNANSWERED
+
+    def status(self) -> dict[str, Any]:
+        return {"broker": "memory://", "messages": self.messages, "pending": len(self.table)}
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
+            self._thread.join(timeout=2.0)
+            self.table.fail_all(lambda pending: ClientClosed("the client was closed"))
+
+    # ----- the worker
+
+    def _run(self) -> None:
+        while (envelope := self._queue.get()) is not None:
+            args, kwargs, embed = loads(envelope.body)
+            app = self.services.get(envelope.address.queue)
+            self._work(envelope, app, args, kwargs, embed)
+
+    def _work(
+        self, envelope: Envelope, app: Any, args: Any, kwargs: Any, embed: dict[str, Any]
+    ) -> None:
+        meta: dict[str, Any] = {"task_id": envelope.id, "status": "SUCCESS", "children": []}
+        if app is None or envelope.task not in app.tasks:
+            meta.update(failure("celery.exceptions", "NotRegistered", [envelope.task]))
+        else:
+            result = app.tasks[envelope.task].apply(args, kwargs, task_id=envelope.id)
+            meta.update(status=result.state, traceback=result.traceback)
+            if result.state == "SUCCESS":
+                meta["result"] = result.result
+            else:
+                error = type(result.result)
+                meta.update(failure(error.__module__, error.__qualname__, result.result.args))
+        self._send_on(meta, embed)
+        self.table.deliver_meta(parse_meta(json.dumps(meta) if plain(meta) else dumps(meta)))
+
+    def _send_on(self, meta: dict[str, Any], embed: dict[str, Any]) -> None:
+        """Send what comes after a task, as a worker does."""
+        if meta["status"] != "SUCCESS":
+            for errback in embed["errbacks"] or ():
+                self._forward(errback, meta["task_id"])
+            for step in embed["chain"] or ():
+                self.table.deliver_meta({**meta, "task_id": step["options"]["task_id"]})
+            return
+        for callback in embed["callbacks"] or ():
+            self._forward(callback, meta["result"])
+        if embed["chain"]:
+            *rest, following = embed["chain"]
+            self._forward(following, meta["result"], rest)
+
+    def _forward(self, signature: dict[str, Any], value: Any, chain: Any = None) -> None:
+        options = dict(signature["options"])
+        address = Address.from_options(options) or Address("")
+        for name in ("exchange", "routing_key", "exchange_type", "queue"):
+            options.pop(name, None)
+        task_id = options.pop("task_id", None) or self.new_id()
+        args = signature["args"] if signature["immutable"] else [value, *signature["args"]]
+        call = Call(
+            id=task_id, task=signature["task"], address=address, args=args,
+            kwargs=signature["kwargs"], options=DEFAULTS.merged(**options, chain=chain or None),
+        )  # fmt: skip
+        self._put(self._writer.write(call))
+
+
+def plain(meta: dict[str, Any]) -> bool:
+    """Tell whether the standard library's encoder, which is faster, writes the same."""
+    return isinstance(meta.get("result"), int | float | str | bool | None)
+
+
+def failure(module: str, name: str, args: Sequence[Any]) -> dict[str, Any]:
+    """Give the reply of a task that failed, as a worker's result backend writes it."""
+    shown = [arg if isinstance(arg, str | int | float | bool | None) else repr(arg) for arg in args]
+    return {
+        "status": "FAILURE",
+        "result": {"exc_type": name, "exc_message": shown, "exc_module": module},
+    }
+
+
+def answer_of(command: Command, queue: str, app: Celery) -> Any:
+    """Answer a control command as a stock worker does."""
+    if command.method == "active_queues":
+        return [{"name": queue, "exchange": {"name": "", "type": "direct"}, "routing_key": queue}]
+    if command.method == "registered":
+        return [
+            f"{name} [backend={RPC_BACKEND} ignore_result={bool(task.ignore_result)}]"
+            for name, task in sorted(app.tasks.items())
+            if not name.startswith("celery.")
+        ]
+    return {"error": f"the memory transport knows no {command.method!r}"}
