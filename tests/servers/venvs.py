@@ -8,10 +8,11 @@ from pathlib import Path
 from tests.servers.missing import missing
 from tests.servers.process import ROOT
 
-# With the kombu of their own time: Celery alone would also take the newest.
+# With the kombu of their own time: Celery alone would also take the newest. pydantic is for
+# celery_rpc.worker, which services import from this checkout.
 REQUIREMENTS = {
-    "5.4": ["celery[redis]==5.4.*", "kombu[redis]==5.4.*"],
-    "5.6": ["celery[redis]==5.6.*", "kombu[redis]==5.6.*"],
+    "5.4": ["celery[redis]==5.4.*", "kombu[redis]==5.4.*", "pydantic>=2.10,<3"],
+    "5.6": ["celery[redis]==5.6.*", "kombu[redis]==5.6.*", "pydantic>=2.10,<3"],
 }
 PIP_OPTIONS = ["--quiet", "--no-input", "--disable-pip-version-check"]
 INSTALL_SECONDS = 300.0

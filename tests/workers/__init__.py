@@ -1,1 +1,1 @@
-"""Stock Celery apps that the tests run in real workers; none of them knows celery_rpc."""
+"""Celery apps that the tests run in real workers; only typed.py knows celery_rpc."""
