@@ -100,6 +100,14 @@ class BaseClient:
         """Ask the workers anew, and give what they say."""
         return self.caller.fleet.catalog(fresh=True)
 
+    def detailed(self) -> Catalog:
+        """Give the catalog with what can only be guessed, too.
+
+        Workers that publish no signatures are asked for annotations and docstrings; those of
+        Celery 5.6 or older tell them.
+        """
+        return self.caller.fleet.detailed()
+
     async def discover(self) -> Catalog:
         """Ask the workers without blocking the event loop."""
         return await asyncio.to_thread(self.refresh)

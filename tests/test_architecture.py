@@ -32,7 +32,10 @@ ROOMS: dict[str, set[str]] = {
     "transport": {
         "address", "call", "config", "deadline", "errors", "fork", "pending", "reply", "url",
     },
-    "discovery": {"address", "config", "deadline", "errors", "fork", "model", "transport.control"},
+    "discovery": {
+        "address", "config", "deadline", "errors", "fork", "model", "schema", "signature",
+        "transport.control",
+    },
     "clock": {"fork"},
     "canvas": {
         "address", "call", "clock", "config", "deadline", "errors", "pending", "reply",
@@ -61,11 +64,14 @@ ROOMS: dict[str, set[str]] = {
 
 #: Distribution's package -> who may import it.
 FOREIGN: dict[str, set[str]] = {
-<<<<<<< HEAD
-    "celery": {"errors", "reply", "canvas", "transport.message", "testing.memory", "cli.doctor"},
-=======
-    "celery": {"errors", "reply", "canvas", "transport.message", "cli.doctor", "worker.expose"},
->>>>>>> b7606ce (Describe tasks as signatures, and expose them from workers)
+    "discovery": {
+        "address", "config", "deadline", "errors", "fork", "model", "schema", "signature",
+        "transport.control",
+    },
+    "clock": {"fork"},
+    "canvas": {
+        "address", "call", "clock", "config", "deadline", "errors", "pending", "reply",
+    },
     "kombu": {
         "transport.amqp", "transport.headers", "transport.kombu", "transport.message",
         "transport.outcome", "transport.redis", "transport.replies", "testing.memory",

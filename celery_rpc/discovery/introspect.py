@@ -5,22 +5,26 @@ from collections.abc import Sequence
 from typing import Any
 
 from celery_rpc.model import QueueReport, TaskSpec, WorkerReport
+from celery_rpc.schema import DIGEST_LENGTH
 
 #: Limits for one worker's answers; what is beyond is dropped, and said.
 MAX_QUEUES = 1_000
 MAX_TASKS = 10_000
 MAX_NAME = 255
 
-#: What every worker is asked about its tasks. Both are public attributes of every Celery task.
-TASK_ITEMS = ("backend", "ignore_result")
+#: What every worker is asked about its tasks: public attributes of every Celery task, and the one
+#: that celery_rpc.worker adds.
+TASK_ITEMS = ("backend", "ignore_result", "rpc_digest")
 
 _BACKEND = re.compile(r"<(?:[\w.]+\.)?(\w+) object at 0x[0-9a-fA-F]+>")
 _TASK = re.compile(
     r"(?P<name>.*?)"
     r"(?: \[(?:backend=(?P<backend><[\w. ]+ object at 0x[0-9a-fA-F]+>))?"
-    r" ?(?:ignore_result=(?P<ignore>True|False))?\])?",
+    r" ?(?:ignore_result=(?P<ignore>True|False))?"
+    r" ?(?:rpc_digest=(?P<digest>[^\]\s]*))?\])?",
     re.DOTALL,
 )
+_DIGEST = re.compile(rf"[0-9a-f]{{{DIGEST_LENGTH}}}")
 #: Celery's backend classes by the names that URLs have.
 _BACKENDS = {"RPCBackend": "rpc", "RedisBackend": "redis", "SentinelBackend": "redis",
              "DisabledBackend": "disabled", "DatabaseBackend": "db"}  # fmt: skip
@@ -90,10 +94,12 @@ def to_task(answer: Any) -> TaskSpec:
     match = _TASK.fullmatch(answer)
     if match is None:
         raise BadReport(f"no task: {answer[:80]!r}")
+    digest = match["digest"]
     return TaskSpec(
         name=checked_name(match["name"], "task"),
         backend=to_backend(match["backend"]),
         ignore_result=match["ignore"] == "True",
+        digest=digest if digest and _DIGEST.fullmatch(digest) else None,
     )
 
 

@@ -1,7 +1,8 @@
 """Merge: worker reports -> Catalog; pure, and the only place that decides conflicts."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from celery_rpc.address import Address
 from celery_rpc.model import (
@@ -13,8 +14,19 @@ from celery_rpc.model import (
     WorkerReport,
 )
 
+#: Gives a queue's task with its signature, where that is known.
+Signed = Callable[[str, TaskSpec], TaskSpec]
+
+#: What workers say of one task -> those that do.
+Versions = dict[TaskSpec, set[str]]
+
 #: Diagnostics that a catalog keeps.
 MAX_DIAGNOSTICS = 200
+
+
+def unsigned(queue: str, spec: TaskSpec) -> TaskSpec:
+    """Give a task as its worker named it."""
+    return spec
 
 
 def merge(
@@ -24,15 +36,18 @@ def merge(
     missing: frozenset[str] = frozenset(),
     diagnostics: Sequence[str] = (),
     taken_at: float = 0.0,
+    signed: Signed = unsigned,
 ) -> Catalog:
-    """Put together what the workers said."""
+    """Put together what the workers said; ``signed`` gives a queue's task its signature."""
     known = [each for each in reports if each.complete]
     doubts = list(diagnostics)
     consumers: dict[str, list[tuple[WorkerReport, QueueReport]]] = defaultdict(list)
     for report in known:
         for queue in {each.name: each for each in report.queues or ()}.values():
             consumers[queue.name].append((report, queue))
-    services = {name: to_service(name, consumers[name], doubts) for name in sorted(consumers)}
+    services = {
+        name: to_service(name, consumers[name], doubts, signed) for name in sorted(consumers)
+    }
     return Catalog(
         services=services,
         workers=frozenset(report.node for report in known),
@@ -44,33 +59,87 @@ def merge(
 
 
 def to_service(
-    name: str, consumers: Sequence[tuple[WorkerReport, QueueReport]], doubts: list[str]
+    name: str,
+    consumers: Sequence[tuple[WorkerReport, QueueReport]],
+    doubts: list[str],
+    signed: Signed = unsigned,
 ) -> Service:
     """Give the service behind one queue, from those who consume from it."""
-    _, queue = consumers[0]
+    first, queue = consumers[0]
     for report, other in consumers[1:]:
         if (other.exchange, other.routing_key) != (queue.exchange, queue.routing_key):
             doubts.append(
                 f"queue {name}: {report.node} bound it by {other.exchange!r}/{other.routing_key!r},"
-                f" {consumers[0][0].node} by {queue.exchange!r}/{queue.routing_key!r}"
+                f" {first.node} by {queue.exchange!r}/{queue.routing_key!r}"
             )
-    holders: dict[str, set[str]] = defaultdict(set)
-    specs: dict[str, TaskSpec] = {}
-    for report, _ in consumers:
-        for task, spec in (report.tasks or {}).items():
-            holders[task].add(report.node)
-            known = specs.setdefault(task, spec)
-            if known != spec:
-                doubts.append(f"queue {name}: workers differ on {task}: {known} and {spec}")
+    tasks, holders, disputed = gathered(name, [report for report, _ in consumers])
+    for task, versions in disputed.items():
+        tasks[task] = prevailing(versions)
+        doubts += [f"queue {name}: workers differ on {task}: {how}" for how in disputes(versions)]
+    skewed = {task: skew(name, versions, signed) for task, versions in sorted(disputed.items())}
     workers = frozenset(report.node for report, _ in consumers)
     return Service(
         queue=name,
         address=Address(name, queue.exchange, queue.routing_key),
         workers=workers,
-        tasks={task: specs[task] for task in sorted(specs)},
+        tasks={task: signed(name, tasks[task]) for task in sorted(tasks)},
         partial=partial_tasks(holders, workers),
         arguments=queue.arguments,
+        skewed={task: digests for task, digests in skewed.items() if digests},
     )
+
+
+def gathered(
+    queue: str, reports: Sequence[WorkerReport]
+) -> tuple[dict[str, TaskSpec], dict[str, set[str]], dict[str, Versions]]:
+    """Give what the first worker says of each task, who has it, and what others say differently."""
+    tasks: dict[str, TaskSpec] = {}
+    holders: dict[str, set[str]] = defaultdict(set)
+    disputed: dict[str, Versions] = {}
+    for report in reports:
+        for task, spec in (report.tasks or {}).items():
+            known = tasks.setdefault(task, spec)
+            if known != spec and task not in disputed:
+                disputed[task] = {known: set(holders[task])}
+            holders[task].add(report.node)
+            if task in disputed:
+                disputed[task].setdefault(spec, set()).add(report.node)
+    return tasks, holders, disputed
+
+
+def prevailing(versions: Versions) -> TaskSpec:
+    """Give what most workers say of a task, of those that publish its signature if any does."""
+    return min(
+        versions,
+        key=lambda spec: (spec.digest is None, -len(versions[spec]), spec.digest or "", str(spec)),
+    )
+
+
+def disputes(versions: Versions) -> list[str]:
+    """Say how workers differ on where the results of a task go."""
+    answers = sorted({f"{spec.backend}, ignored: {spec.ignore_result}" for spec in versions})
+    return [f"results go to {' and to '.join(answers)}"] if len(answers) > 1 else []
+
+
+def skew(queue: str, versions: Versions, signed: Signed) -> dict[str, frozenset[str]]:
+    """Give who publishes which signature of a task; nothing where all bind callers alike."""
+    published = {spec: nodes for spec, nodes in versions.items() if spec.digest is not None}
+    contracts = [contract(signed(queue, spec)) for spec in published]
+    if all(each == contracts[0] for each in contracts):
+        return {}
+    digests: dict[str, frozenset[str]] = {}
+    for spec, nodes in published.items():
+        digests[str(spec.digest)] = digests.get(str(spec.digest), frozenset()) | nodes
+    return dict(sorted(digests.items()))
+
+
+def contract(spec: TaskSpec) -> object:
+    """Give the part of a signature that binds its callers; where it is not known, what stands for
+    it.
+    """
+    if spec.signature is None:
+        return spec.digest
+    return replace(spec.signature, doc="", version="", deprecated="", gaps=())
 
 
 def partial_tasks(

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from threading import Condition, Thread
 from time import monotonic, time
@@ -10,11 +11,14 @@ from uuid import uuid4
 
 from celery_rpc.config import ClientOptions
 from celery_rpc.deadline import Deadline
+from celery_rpc.discovery.detail import ITEMS, ask, untold
 from celery_rpc.discovery.introspect import TASK_ITEMS, ReportBook
 from celery_rpc.discovery.merge import merge
+from celery_rpc.discovery.signatures import Signatures, Wanted
 from celery_rpc.errors import DiscoveryError
 from celery_rpc.fork import renew_after_fork
-from celery_rpc.model import Catalog, WorkerReport
+from celery_rpc.model import Catalog, TaskSpec, WorkerReport
+from celery_rpc.signature import TaskSignature
 from celery_rpc.transport.control import Command
 
 log = logging.getLogger("celery_rpc.discovery")
@@ -41,11 +45,15 @@ Broadcast = Callable[[Mapping[str, Command], Answer, Deadline], int | None]
 
 
 class Sweep:
-    """One round of questions to all workers."""
+    """One round of questions to all workers, and to some of them what they publish."""
 
-    def __init__(self) -> None:
-        self.tickets = {uuid4().hex: question for question in QUESTIONS}
+    def __init__(self, signatures: Signatures) -> None:
+        self.commands = {uuid4().hex: command for command in QUESTIONS.values()}
         self.book = ReportBook()
+        self.signatures = signatures
+        #: Digests that somebody was asked for, and who has not answered yet.
+        self.asked: set[str] = set()
+        self.owing: dict[str, Wanted] = {}
         self.expected: int | None = None
         #: True when all answers that can be expected are there, or the window is over.
         self.settled = False
@@ -56,9 +64,15 @@ class Sweep:
         self.inbox: SimpleQueue[tuple[str, Any]] = SimpleQueue()
         self.slowest = 0.0
 
-    @property
-    def commands(self) -> dict[str, Command]:
-        return {ticket: QUESTIONS[question] for ticket, question in self.tickets.items()}
+    def ask_for_signatures(self) -> dict[str, Command]:
+        """Give the question for signatures that are not known yet, if there are any."""
+        chosen = self.signatures.missing(self.book.reports.values(), self.asked)
+        if not chosen:
+            return {}
+        self.owing.update(chosen)
+        command = Command("registered", {"taskinfoitems": ["rpc_schema"]}, sorted(chosen))
+        self.commands[ticket := uuid4().hex] = command
+        return {ticket: command}
 
     def take(self, wait: float) -> bool:
         """Read what has come, waiting so long for the first; False when nothing came."""
@@ -71,21 +85,33 @@ class Sweep:
         return True
 
     def _note(self, ticket: str, body: Any) -> None:
-        if body is None:
+        command = self.commands[ticket]
+        if command.destination is not None:
+            self._note_signatures(body)
+        elif body is None:
             self.nobody = True
         else:
-            self.book.note(self.tickets[ticket], body)
+            self.book.note(command.method, body)
+
+    def _note_signatures(self, body: Any) -> None:
+        for node, answer in body.items() if isinstance(body, dict) else ():
+            wanted = self.owing.pop(node, None)
+            if wanted is not None:
+                doubts = self.signatures.note(answer, wanted)
+                self.book.diagnostics += [f"{node}: {doubt}" for doubt in doubts]
 
     @property
     def answered(self) -> bool:
         """True when every worker that was counted has answered every question."""
-        return self.expected is not None and len(self.book.complete()) >= self.expected
+        if self.owing or self.expected is None:
+            return False
+        return len(self.book.complete()) >= self.expected
 
     @property
     def even(self) -> bool:
         """True when whoever answered one question has answered all."""
         reports = self.book.reports
-        return bool(reports) and all(each.complete for each in reports.values())
+        return bool(reports) and not self.owing and all(each.complete for each in reports.values())
 
     def heard(self, nodes: Iterable[str]) -> bool:
         """Tell whether all of these workers have answered."""
@@ -107,6 +133,7 @@ class Fleet:
         self._unexpect = unexpect
         self._changed = Condition()
         self._catalog = first or Catalog()
+        self.signatures = Signatures()
         self._reports: dict[str, WorkerReport] = {}
         self._silent: dict[str, int] = {}
         self._sweep: Sweep | None = None
@@ -139,6 +166,22 @@ class Fleet:
         self._check(sweep)
         return self._catalog
 
+    def detailed(self) -> Catalog:
+        """Give the catalog with what can only be guessed: annotations and docstrings of tasks
+        whose signatures nobody publishes, from workers of Celery 5.6 or older.
+
+        Raises:
+            DiscoveryError: the workers could not be asked.
+        """
+        self.catalog()
+        chosen = untold(self._reports.values())
+        if chosen:
+            deadline = Deadline.after(self.options.discovery_window)
+            for node, told in ask(self._broadcast, self._unexpect, chosen, deadline).items():
+                self.signatures.guess(chosen[node], *(told.get(item) for item in ITEMS))
+            self._sign()
+        return self._catalog
+
     def find(self, seek: Callable[[Catalog], T | None]) -> T | None:
         """Look for something in the catalog, and wait for workers to name it.
 
@@ -151,7 +194,7 @@ class Fleet:
         if found is not None:
             self._refresh_when_old()
             return found
-        if monotonic() - self._closed_at < PATIENCE:
+        if self._asked_lately():
             return None
         sweep = self._ask()
         self._wait(lambda: sweep.closed or seek(self._catalog) is not None)
@@ -159,6 +202,25 @@ class Fleet:
         if found is None:
             self._check(sweep)
         return found
+
+    def signature_of(self, spec: TaskSpec) -> TaskSignature | None:
+        """Give a task's signature; where it is only known that there is one, wait for it a while.
+
+        None: nobody published it, or nobody told in time (discovery_window).
+        """
+        if spec.signature is not None or spec.digest is None:
+            return spec.signature
+        digest = spec.digest
+        if not self.signatures.settled(digest) and not self._asked_lately():
+            sweep = self._ask()
+            wait = self.options.discovery_window
+            self._wait(lambda: self.signatures.settled(digest) or sweep.closed, wait)
+        return self.signatures.known.get(digest)
+
+    def is_skewed(self, queue: str, task: str) -> bool:
+        """Tell whether a queue's workers are known to differ on a task's signature."""
+        service = self._catalog.services.get(queue)
+        return service is not None and task in service.skewed
 
     def is_partial(self, queue: str, task: str) -> bool:
         """Tell whether only some of a queue's workers are known to have a task."""
@@ -174,8 +236,12 @@ class Fleet:
         if self._swept_at is not None and monotonic() - self._swept_at > self.options.catalog_ttl:
             self._ask()
 
-    def _wait(self, reached: Callable[[], bool]) -> None:
-        limit = self.options.discovery_window + self.options.connect_timeout + 1.0
+    def _asked_lately(self) -> bool:
+        return monotonic() - self._closed_at < PATIENCE
+
+    def _wait(self, reached: Callable[[], bool], limit: float | None = None) -> None:
+        if limit is None:
+            limit = self.options.discovery_window + self.options.connect_timeout + 1.0
         with self._changed:
             self._changed.wait_for(reached, timeout=limit)
 
@@ -192,7 +258,7 @@ class Fleet:
             running = self._sweep
             if running is not None and not running.closed and not new:
                 return running
-            sweep = self._sweep = Sweep()
+            sweep = self._sweep = Sweep(self.signatures)
         Thread(target=self._run, args=(sweep,), name="celery-rpc-discovery", daemon=True).start()
         return sweep
 
@@ -210,7 +276,8 @@ class Fleet:
 
     def _collect(self, sweep: Sweep) -> None:
         budget = Deadline.after(self.options.connect_timeout + self.options.discovery_window)
-        sweep.expected = self._broadcast(sweep.commands, self._answer_to(sweep), budget)
+        answer = self._answer_to(sweep)
+        sweep.expected = self._broadcast(dict(sweep.commands), answer, budget)
         asked_at = monotonic()
         window = Deadline.after(self.options.discovery_window)
         while not (window.passed or sweep.nobody or sweep.answered):
@@ -220,7 +287,10 @@ class Fleet:
             wait = window.capped(60.0 if silence is None or sweep.settled else silence)
             if sweep.take(wait):
                 sweep.slowest = monotonic() - asked_at
+                question = sweep.ask_for_signatures()
                 self._publish(sweep)
+                if question:
+                    self._broadcast(question, answer, budget)
             elif silence is not None and monotonic() - now >= silence * 0.9:
                 self._settle(sweep)
 
@@ -233,9 +303,27 @@ class Fleet:
         with self._changed:
             reports = {**self._reports, **sweep.book.reports}
             self._catalog = merge(
-                reports.values(), diagnostics=sweep.book.diagnostics, taken_at=time()
+                reports.values(),
+                diagnostics=sweep.book.diagnostics,
+                taken_at=time(),
+                signed=self.signatures.of,
             )
             self._changed.notify_all()
+
+    def _sign(self) -> None:
+        """Show what was learnt of signatures since the catalog was made."""
+        with self._changed:
+            services = {
+                queue: replace(
+                    service,
+                    tasks={
+                        name: self.signatures.of(queue, spec)
+                        for name, spec in service.tasks.items()
+                    },
+                )
+                for queue, service in self._catalog.services.items()
+            }
+            self._catalog = replace(self._catalog, services=services)
 
     def _settle(self, sweep: Sweep) -> None:
         if not sweep.settled:
@@ -271,6 +359,7 @@ class Fleet:
                 missing=missing,
                 diagnostics=doubts,
                 taken_at=time(),
+                signed=self.signatures.of,
             )  # fmt: skip
             self._swept_at = self._closed_at = monotonic()
 
