@@ -261,7 +261,14 @@ class RedisLink(Link):
         commands: list[Sequence[Any]] = [("DEL", self.inbox, self.taken, self.alive)]
         if not delete:
             # A late reply would make the list anew, without an end: one that is there keeps its.
-            commands += [("LPUSH", self.inbox, ""), ("PEXPIRE", self.inbox, self.ttl)]
+            # Two items, as the server may not have seen yet that the reader, which waits for one
+            # to move, is gone.
+            commands += [
+                ("LPUSH", self.inbox, "", ""),
+                ("LPUSH", self.taken, ""),
+                ("PEXPIRE", self.inbox, self.ttl),
+                ("PEXPIRE", self.taken, self.ttl),
+            ]
         try:
             self._ask(commands, Deadline.after(0.5))
         except RpcError as error:
