@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from celery_rpc.pending import Update
     from celery_rpc.proxy import Namespace, TaskProxy
     from celery_rpc.reply import Cancellation, Reply
+    from celery_rpc.retry import Retry
 
 __version__ = "0.1.0"
 
@@ -48,6 +49,7 @@ __all__ = [
     "BaseClient",
     "ClientOptions",
     "UNSET",
+    "Retry",
     # The tree
     "Namespace",
     "TaskProxy",
@@ -101,6 +103,7 @@ _HOMES = {
     **dict.fromkeys(("chain", "group", "chord"), "canvas"),
     **dict.fromkeys(("Catalog", "Service", "TaskSpec"), "model"),
     "Update": "pending",
+    "Retry": "retry",
 }
 
 

@@ -10,6 +10,7 @@ from celery_rpc.address import Address
 from celery_rpc.config import UNSET, Unset, check_seconds
 from celery_rpc.errors import ConfigurationError
 from celery_rpc.model import TaskSpec
+from celery_rpc.retry import Retry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +34,19 @@ class CallOptions:
     shadow: str | None = None
     time_limit: float | None = None
     soft_time_limit: float | None = None
-    #: False: a call that was certainly not sent fails at once.
-    retry: bool = True
+    #: How a call that was not sent is made again; True: by waiting for the connection alone;
+    #: False: not at all.
+    retry: Retry | bool = True
+    #: Running twice does no harm: a retry is made also where nobody knows whether it ran.
+    idempotent: bool = False
+    #: What the service may tell repeated calls by; the call's id, unless said otherwise.
+    idempotency_key: str | None = None
+    #: Wait until the deadline for the broker and the service, where they are not there.
+    wait_for_ready: bool = False
+    #: "consumers": look for a worker that listens on the queue before anything is sent.
+    check: str | None = None
+    #: Revoke a blocking call that nobody waits for any more; "terminate": also where it runs.
+    cancel_on_timeout: bool | str = False
     compression: str | None = None
     delivery_mode: int | str | None = None
     #: What shows in events and in the worker's log in place of the arguments.
@@ -73,10 +85,10 @@ class CallOptions:
         if changes.pop("serializer", None) not in (None, "json"):
             raise ConfigurationError("serializer: only 'json' is spoken here; pickle runs code")
         checked = replace(self, **changes)
-        checked.check()
+        checked.validate()
         return checked
 
-    def check(self) -> None:
+    def validate(self) -> None:
         """Refuse what no broker could honour."""
         if self.timeout is not UNSET:
             check_seconds("timeout", self.timeout, none_is="no deadline")
@@ -96,11 +108,32 @@ class CallOptions:
             raise ConfigurationError(f"task_id must be a string, not {self.task_id!r}")
         if not (self.expires is None or isinstance(self.expires, int | float | str | datetime)):
             raise ConfigurationError(f"expires must be seconds or a datetime, not {self.expires!r}")
+        self._validate_repetition()
+
+    def _validate_repetition(self) -> None:
+        if not isinstance(self.retry, Retry | bool):
+            raise ConfigurationError(f"retry must be a Retry(...) or a bool, not {self.retry!r}")
+        if self.check not in (None, "consumers"):
+            raise ConfigurationError(f"check must be 'consumers' or None, not {self.check!r}")
+        if self.cancel_on_timeout not in (True, False, "terminate"):
+            raise ConfigurationError(
+                f"cancel_on_timeout must be a bool or 'terminate', not {self.cancel_on_timeout!r}"
+            )
+        key = self.idempotency_key
+        if key is not None and not (isinstance(key, str) and key):
+            raise ConfigurationError(f"idempotency_key must be a string, not {key!r}")
+
+    @property
+    def persistent(self) -> bool:
+        """True where a call that was not sent is made again."""
+        return self.wait_for_ready or isinstance(self.retry, Retry)
 
     def as_celery(self) -> dict[str, Any]:
         """Give what differs from the defaults, as the options of a Celery signature."""
         found: dict[str, Any] = {}
         for each in fields(self):
+            if each.name in LOCAL:
+                continue
             value = getattr(self, each.name)
             if value != each.default and value is not UNSET:
                 found[each.name] = value
@@ -127,6 +160,11 @@ IGNORED = frozenset(
     {"producer", "publisher", "connection", "router", "route_name", "retry_policy", "add_to_parent",
      "task_type", "result_cls", "exchange_type", "mandatory", "immediate", "timestamp"}
 )  # fmt: skip
+
+#: What only this client heeds: it does not travel in signatures.
+LOCAL = frozenset(
+    {"retry", "idempotent", "idempotency_key", "wait_for_ready", "check", "cancel_on_timeout"}
+)
 
 #: What would send the call elsewhere.
 ELSEWHERE = frozenset({"queue", "exchange", "routing_key"})

@@ -1,33 +1,34 @@
 """LiveCaller: what happens between a proxy and the transport."""
 
-import asyncio
 import difflib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from celery_rpc import loops
 from celery_rpc.call import Call, CallOptions, Target
 from celery_rpc.clock import Clock
 from celery_rpc.config import UNSET, ClientOptions
-from celery_rpc.deadline import NEVER, Deadline
+from celery_rpc.deadline import NEVER
+from celery_rpc.delivery import Delivery
 from celery_rpc.discovery.source import Fleet
 from celery_rpc.errors import (
     ArgumentsError,
     BackendMismatch,
     CanvasError,
+    DeadlineExceeded,
     NoSuchService,
     RpcError,
 )
 from celery_rpc.model import BUILTIN_PREFIX, Service, TaskSpec
-from celery_rpc.pending import Outcome, Pending
+from celery_rpc.nested import inherited_deadline
+from celery_rpc.pending import Pending
 from celery_rpc.proxy import no_such_task
-from celery_rpc.reply import Cancellation, Reply, exceeded
+from celery_rpc.reply import Cancellation, Reply
 from celery_rpc.transport.base import CallTransport
 from celery_rpc.transport.broker import BrokerTransport
-from celery_rpc.transport.control import Command
+from celery_rpc.transport.cancel import revoke
 from celery_rpc.url import masked
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class LiveCaller:
         self.transport = transport or BrokerTransport(options, self._known_elsewhere)
         self.clock = Clock()
         self.fleet = Fleet(self.transport.broadcast, self.transport.unexpect, options)
+        self.delivery = Delivery(self.transport, self.fleet, options)
 
     # ----- what proxies ask for
 
@@ -73,40 +75,20 @@ class LiveCaller:
 
     def call(self, target: Target, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Call and wait for the value."""
-        call = self._call(target, args, kwargs, blocking=True)
-        ignored = bool(call.options.ignore_result)
-        pending = self.transport.send(call, confirm=ignored)
-        if ignored:
-            return None
-        try:
-            outcome = pending.wait(pending.deadline)
-        finally:
-            if not pending.done:
-                self.transport.forget(call.id)
-        return value_of(outcome, pending)
+        return self.delivery.call(self._call(target, args, kwargs, blocking=True))
 
     async def call_async(
         self, target: Target, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Any:
         """Call and await the value; the event loop is never blocked."""
-        call = self._call(target, args, kwargs, blocking=True)
-        if call.options.ignore_result:
-            await asyncio.to_thread(self.transport.send, call)
-            return None
-        pending = self.transport.send_soon(call)
-        try:
-            outcome = await loops.outcome_of(pending, pending.deadline)
-        finally:
-            if not pending.done:
-                self.transport.forget(call.id)
-        return value_of(outcome, pending)
+        return await self.delivery.call_async(self._call(target, args, kwargs, blocking=True))
 
     def send(self, target: Target, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Reply[Any]:
         """Send a call."""
         if target.options.link or target.options.link_error:
             return self.signature(target, args, kwargs, immutable=False).apply_async()  # type: ignore[no-any-return]
         call = self._call(target, args, kwargs, blocking=False)
-        return self._reply(self.transport.send(call), target)
+        return self._reply(self.delivery.send(call), target)
 
     def send_many(self, target: Target, arguments: Iterable[Any]) -> list[Reply[Any]]:
         """Send many calls at once."""
@@ -114,7 +96,7 @@ class LiveCaller:
         for number, each in enumerate(arguments):
             args, kwargs = split_arguments(target, number, each)
             calls.append(self._call(target, args, kwargs, blocking=False))
-        return [self._reply(pending, target) for pending in self.transport.send_many(calls)]
+        return [self._reply(pending, target) for pending in self.delivery.send_many(calls)]
 
     def signature(
         self, target: Target, args: Sequence[Any], kwargs: Mapping[str, Any], immutable: bool
@@ -140,10 +122,22 @@ class LiveCaller:
         )
 
     def _expires_in(self, options: CallOptions, blocking: bool) -> float | None:
-        """Give the seconds after which nobody wants the call any more."""
+        """Give the seconds after which nobody wants the call any more.
+
+        Raises:
+            DeadlineExceeded: this is a task, and whoever called it does not wait any more.
+        """
+        own = self.options.timeout if blocking else None
         if options.timeout is not UNSET:
-            return options.timeout
-        return self.options.timeout if blocking else None
+            own = options.timeout
+        left = inherited_deadline().remaining() if blocking else None
+        if left is None:
+            return own
+        if left == 0:
+            raise DeadlineExceeded(
+                "the deadline of the call that this task serves has passed; nothing was sent"
+            )
+        return left if own is None else min(own, left)
 
     def _check_answer(self, target: Target, blocking: bool) -> None:
         """Refuse to wait for a reply that cannot come.
@@ -279,11 +273,7 @@ class LiveCaller:
         """Ask every worker to drop calls, without waiting for answers."""
         ids = [pending.id for pending in pendings if not pending.done]
         if ids:
-            arguments = {"task_id": ids, "terminate": terminate, "signal": signal}
-            self.transport.broadcast(
-                {uuid4().hex: Command("revoke", arguments)}, lambda ticket, body: None,
-                Deadline.after(self.options.connect_timeout),
-            )  # fmt: skip
+            revoke(self.transport, ids, terminate=terminate, signal=signal)
 
     def close(self) -> None:
         """Disconnect; what is pending fails."""
@@ -316,15 +306,6 @@ def _if(service: Service | None, wanted: Callable[[Service], Any] | None) -> Ser
     if service is None or wanted is None:
         return service
     return service if wanted(service) else None
-
-
-def value_of(outcome: Outcome | None, pending: Pending) -> Any:
-    """Give a call's value, or raise its error."""
-    if outcome is None:
-        raise exceeded(pending)
-    if outcome.error is not None:
-        raise outcome.error.with_traceback(None)
-    return outcome.value
 
 
 def split_arguments(

@@ -43,6 +43,11 @@ class ClientOptions:
     max_in_flight: int = 10_000
     #: A larger message is PayloadTooLarge.
     max_payload: int = 16 * 1024 * 1024
+    #: A larger reply is dropped unread, and its call fails with ResultError.
+    max_reply: int = 64 * 1024 * 1024
+    #: Workers whose clock is ahead of ours by less do not drop calls as expired too early; on the
+    #: other hand they may start a call so much later than its deadline.
+    skew_allowance: float = 0.0
     #: Exception classes of which a RemoteError may be an instance too, beside the builtin ones;
     #: their constructors are not run.
     errors: Sequence[type[Exception]] = ()
@@ -52,9 +57,13 @@ class ClientOptions:
     use_ssl: Any = None
 
     def __post_init__(self) -> None:
-        for name in ("connect_timeout", "discovery_window", "catalog_ttl", "reply_ttl"):
+        for name in SECONDS:
             check_seconds(name, getattr(self, name))
         check_seconds("timeout", self.timeout, none_is="no deadline")
+        for name in ("max_in_flight", "max_payload", "max_reply"):
+            check_count(name, getattr(self, name))
+        if self.skew_allowance:
+            check_seconds("skew_allowance", self.skew_allowance)
         if self.backend != "rpc://" and not self.backend.startswith(("redis", "valkey")):
             raise ConfigurationError(
                 f"backend {str(BrokerUrl(self.backend))!r} cannot be listened to: "
@@ -63,6 +72,20 @@ class ClientOptions:
         for cls in self.errors:
             if not (isinstance(cls, type) and issubclass(cls, Exception)):
                 raise ConfigurationError(f"errors= takes subclasses of Exception, not {cls!r}")
+
+
+#: The options of a client that are positive numbers of seconds.
+SECONDS = ("connect_timeout", "discovery_window", "catalog_ttl", "reply_ttl", "heartbeat")
+
+
+def check_count(name: str, value: Any) -> None:
+    """Refuse what is no positive whole number.
+
+    Raises:
+        ConfigurationError: names the option and what it would take.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigurationError(f"{name} must be a whole number above 0, not {value!r}")
 
 
 def check_seconds(name: str, value: Any, *, none_is: str | None = None) -> None:

@@ -177,9 +177,11 @@ class DeadlineExceeded(OutcomeUnknown, TimeoutError, CeleryTimeoutError):  # typ
     service.
 
     ``state`` is the last that was heard: STARTED, RETRY, one of the task's own, or unknown.
+    ``hint`` is what the workers said when they were asked right before the deadline, if anything.
     """
 
     state: str = "unknown"
+    hint: str = ""
 
 
 class ReplyLost(OutcomeUnknown):

@@ -384,14 +384,20 @@ class Updates:
             yield self.pending.updates.popleft()
 
 
-def exceeded(pending: Pending) -> DeadlineExceeded:
-    """Give the error of a call that did not end in time."""
+def exceeded(pending: Pending, hint: str = "") -> DeadlineExceeded:
+    """Give the error of a call that did not end in time.
+
+    Args:
+        hint: what its workers said when they were asked.
+    """
     state = pending.state if pending.state != "PENDING" else "unknown"
+    found = f" ({hint})" if hint else ""
     return DeadlineExceeded(
         f"no reply to {pending.task or 'the call'} ({pending.id}) before the deadline; last state "
-        f"heard: {state}. It may still run: allow more time, or look at the service",
+        f"heard: {state}{found}. It may still run: allow more time, or look at the service",
         task_id=pending.id,
         state=state,
+        hint=hint,
     )
 
 

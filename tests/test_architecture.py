@@ -25,12 +25,16 @@ ROOMS: dict[str, set[str]] = {
     "model": {"address", "signature"},
     "schema": {"signature"},
     "worker": {"address", "model", "schema", "signature"},
-    "call": {"address", "config", "errors", "model"},
+    "log": set(),
+    "nested": {"deadline"},
+    "retry": {"config", "deadline", "errors"},
+    "call": {"address", "config", "errors", "model", "retry"},
     "pending": {"call", "deadline"},
     "loops": {"deadline", "pending"},
     "reply": {"config", "deadline", "errors", "loops", "pending"},
     "transport": {
-        "address", "call", "config", "deadline", "errors", "fork", "pending", "reply", "url",
+        "address", "call", "config", "deadline", "errors", "fork", "log", "nested", "pending",
+        "reply", "url",
     },
     "discovery": {
         "address", "config", "deadline", "errors", "fork", "model", "schema", "signature",
@@ -38,13 +42,17 @@ ROOMS: dict[str, set[str]] = {
     },
     "clock": {"fork"},
     "canvas": {
-        "address", "call", "clock", "config", "deadline", "errors", "pending", "reply",
+        "address", "call", "clock", "config", "deadline", "errors", "pending", "reply", "retry",
     },
     "unresolved": set(),
     "proxy": {"address", "call", "errors", "loops", "model", "reply", "unresolved"},
+    "delivery": {
+        "call", "config", "deadline", "discovery", "errors", "loops", "pending", "reply", "retry",
+        "transport",
+    },
     "caller": {
-        "call", "canvas", "clock", "config", "deadline", "discovery", "errors", "loops", "model",
-        "pending", "proxy", "reply", "transport", "url",
+        "call", "canvas", "clock", "config", "deadline", "delivery", "discovery", "errors", "loops",
+        "model", "nested", "pending", "proxy", "reply", "transport", "url",
     },
     "client": {
         "call", "caller", "canvas", "config", "deadline", "errors", "loops", "model", "proxy",
@@ -58,19 +66,17 @@ ROOMS: dict[str, set[str]] = {
         "__init__", "address", "client", "config", "deadline", "errors", "model", "proxy", "reply",
         "testing", "transport", "url",
     },
-    "__init__": {"canvas", "client", "config", "errors", "model", "pending", "proxy", "reply"},
+    "__init__": {
+        "canvas", "client", "config", "errors", "model", "pending", "proxy", "reply", "retry",
+    },
     "__main__": {"cli"},
 }  # fmt: skip
 
 #: Distribution's package -> who may import it.
 FOREIGN: dict[str, set[str]] = {
-    "discovery": {
-        "address", "config", "deadline", "errors", "fork", "model", "schema", "signature",
-        "transport.control",
-    },
-    "clock": {"fork"},
-    "canvas": {
-        "address", "call", "clock", "config", "deadline", "errors", "pending", "reply",
+    "celery": {
+        "errors", "reply", "canvas", "transport.message", "testing.memory", "worker.expose",
+        "cli.doctor",
     },
     "kombu": {
         "transport.amqp", "transport.headers", "transport.kombu", "transport.message",

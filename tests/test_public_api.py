@@ -16,6 +16,7 @@ PUBLIC = [
     "BaseClient",
     "ClientOptions",
     "UNSET",
+    "Retry",
     # The tree
     "Namespace",
     "TaskProxy",

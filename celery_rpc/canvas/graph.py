@@ -8,6 +8,7 @@ from celery_rpc.canvas.lowering import lower
 from celery_rpc.canvas.nodes import Gate, Node, Nodes, Passing, Step
 from celery_rpc.canvas.stock import to_signature
 from celery_rpc.errors import CanvasError
+from celery_rpc.retry import Retry
 
 After = Node | Sequence[Node] | Mapping[str, Node] | None
 
@@ -48,7 +49,7 @@ class Graph(Nodes):
         *,
         after: After = None,
         timeout: float | None = None,
-        retry: Any = None,
+        retry: Retry | None = None,
     ) -> Step:
         """Add one task.
 

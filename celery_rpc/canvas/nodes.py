@@ -7,6 +7,7 @@ from typing import Any
 
 from celery_rpc.address import Address
 from celery_rpc.call import DEFAULTS, CallOptions
+from celery_rpc.retry import Retry
 
 
 class Passing(StrEnum):
@@ -92,7 +93,7 @@ class Step(Node):
     #: Seconds from when it is sent; None: as long as the run.
     timeout: float | None = None
     #: When it is sent again after a failure.
-    retry: Any = None
+    retry: Retry | None = None
 
     @property
     def label(self) -> str:

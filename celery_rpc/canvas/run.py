@@ -24,6 +24,7 @@ from celery_rpc.errors import (
 )
 from celery_rpc.pending import Outcome, Pending
 from celery_rpc.reply import Reply
+from celery_rpc.retry import Attempts
 
 log = logging.getLogger("celery_rpc.canvas")
 
@@ -122,7 +123,7 @@ class Run:
         self._flying: dict[int, Pending] = {}
         #: Of nodes whose result somebody has asked for.
         self._asked: dict[int, Pending] = {}
-        self._attempts: Counter[int] = Counter()
+        self._attempts: dict[int, Attempts] = {}
         #: Errbacks that were called, by identity: they are shared by what they stand guard over.
         self._called: set[int] = set()
         self._options: dict[int, CallOptions] = {}
@@ -185,7 +186,7 @@ class Run:
                 self._send(index, self.graph.nodes[index])  # type: ignore[arg-type]
 
     def _send(self, index: int, step: Step) -> None:
-        again = self._attempts[index] > 0 or step.retry is not None
+        again = step.retry is not None  # the reply of an attempt is not yet that of the step
         try:
             pending = self.client.send_step(
                 self._call(step, again), None if again else self._asked.get(index)
@@ -315,13 +316,18 @@ class Run:
     # ----- failures
 
     def _try_again(self, index: int, outcome: Outcome) -> bool:
+        """Send a step again where its policy says so; tell whether that will happen."""
         node = self.graph.nodes[index]
-        policy = node.retry if isinstance(node, Step) else None
-        if policy is None or outcome.error is None:
+        if not isinstance(node, Step) or node.retry is None or outcome.error is None:
             return False
-        self._attempts[index] += 1
-        pause = policy.pause(outcome.error, self._attempts[index], self.deadline)
-        if pause is None:
+        attempts = self._attempts.get(index)
+        if attempts is None:
+            attempts = self._attempts[index] = Attempts(
+                node.retry, self.deadline, idempotent=node.options.idempotent, wait_for_ready=False
+            )
+        try:
+            pause = attempts.pause_after(outcome.error)
+        except Exception:  # it is the error itself: there is no further attempt
             return False
         self._change(index, StepState.WAITING)
         self._alarms[index] = self.client.clock.after(

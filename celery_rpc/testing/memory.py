@@ -24,6 +24,7 @@ from celery_rpc.transport.control import Command
 from celery_rpc.transport.message import Envelope, EnvelopeWriter
 from celery_rpc.transport.outcome import parse_meta
 from celery_rpc.transport.replies import ReplyTable
+from celery_rpc.transport.skew import Skew
 from celery_rpc.url import BrokerUrl
 
 #: How a stock worker shows a backend that answers over rpc.
@@ -50,7 +51,7 @@ class MemoryTransport(CallTransport):
     def __init__(self, services: Mapping[str, Celery], options: ClientOptions) -> None:
         self.services = services
         self.options = options
-        self.table = ReplyTable({}, options.max_in_flight)
+        self.table = ReplyTable({}, options.max_in_flight, options.max_reply, Skew())
         #: Messages that were sent, and their size in bytes.
         self.messages = self.bytes = 0
         self._writer = EnvelopeWriter(self.reply_to, options.max_payload)
@@ -117,6 +118,9 @@ class MemoryTransport(CallTransport):
         self, pending: Pending, terminate: bool, signal: str, timeout: float
     ) -> Cancellation:
         return Cancellation.FINISHED if pending.done else Cancellation.UNANSWERED
+
+    def depth(self, address: Address, deadline: Deadline) -> tuple[int, int | None] | None:
+        return (self._queue.qsize(), 1) if address.queue in self.services else None
 
     def status(self) -> dict[str, Any]:
         return {"broker": "memory://", "messages": self.messages, "pending": len(self.table)}

@@ -213,6 +213,10 @@ class CallTransport(ABC):
         """Revoke a call."""
 
     @abstractmethod
+    def depth(self, address: Address, deadline: Deadline) -> tuple[int, int | None] | None:
+        """Count messages and consumers of a queue, as Link.depth does."""
+
+    @abstractmethod
     def status(self) -> dict[str, Any]:
         """Say how it stands with the connection and the calls."""
 

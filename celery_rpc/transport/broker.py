@@ -6,6 +6,7 @@ from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from celery_rpc.address import Address
 from celery_rpc.call import Call
 from celery_rpc.config import ClientOptions
 from celery_rpc.deadline import Deadline
@@ -20,6 +21,7 @@ from celery_rpc.transport.message import Envelope, EnvelopeWriter, announce_sent
 from celery_rpc.transport.outbox import Outbox
 from celery_rpc.transport.reader import Reader
 from celery_rpc.transport.replies import ReplyTable
+from celery_rpc.transport.skew import Skew
 
 if TYPE_CHECKING:
     from celery_rpc.transport.store import ResultStore
@@ -49,7 +51,8 @@ class BrokerTransport(CallTransport):
         self.options = options
         self._known_elsewhere = known_elsewhere
         registry = {name: cls for cls in options.errors for name in names_of(cls)}
-        self.table = ReplyTable(registry, options.max_in_flight)
+        self.skew = Skew()
+        self.table = ReplyTable(registry, options.max_in_flight, options.max_reply, self.skew)
         self._link: Link | None = None
         self._reader: Reader | None = None
         self._store: ResultStore | None = None
@@ -81,7 +84,9 @@ class BrokerTransport(CallTransport):
                 self._reader = self._read(self._link, self.table.deliver, "replies")
                 # Where results are stored nobody reads replies: none are asked for.
                 reply_to = "" if self._store else self._link.reply_queue
-                self._writer = EnvelopeWriter(reply_to, self.options.max_payload)
+                self._writer = EnvelopeWriter(
+                    reply_to, self.options.max_payload, self.skew, self.options.skew_allowance
+                )
             return self._link, self._writer
 
     def _read(self, source: Any, deliver: Callable[[Any], object], name: str) -> Reader:
@@ -112,7 +117,7 @@ class BrokerTransport(CallTransport):
 
     def send(self, call: Call, *, confirm: bool = True) -> Pending:
         envelope, pending, deadline = self._prepare(call)
-        receipt = self._publish([envelope], deadline, retry=call.options.retry)
+        receipt = self._publish([envelope], deadline, retry=bool(call.options.retry))
         if confirm:
             confirmed = receipt.wait(deadline)
             for error in receipt.refused.values():
@@ -126,9 +131,8 @@ class BrokerTransport(CallTransport):
         if not prepared:
             return []
         deadline = prepared[0][2]
-        receipt = self._publish(
-            [envelope for envelope, _, _ in prepared], deadline, retry=calls[0].options.retry
-        )
+        envelopes = [envelope for envelope, _, _ in prepared]
+        receipt = self._publish(envelopes, deadline, retry=bool(calls[0].options.retry))
         receipt.wait(deadline)
         # Each call ends by itself: others of the batch may have been sent.
         for task_id in receipt.open:
@@ -230,8 +234,12 @@ class BrokerTransport(CallTransport):
         self._require(deadline)
         return link
 
+    def depth(self, address: Address, deadline: Deadline) -> tuple[int, int | None] | None:
+        return self.link(deadline).depth(address, deadline)
+
     def status(self) -> dict[str, Any]:
         reader, link = self._reader, self._link
+        counters = self.table.counters
         return {
             "broker": str(self.options.broker),
             "backend": "rpc://" if self._store is None else str(self._store),
@@ -240,11 +248,14 @@ class BrokerTransport(CallTransport):
             "reconnects": reader.reconnects if reader else 0,
             "blocked": getattr(link, "blocked", None),
             "reply_queue": link.reply_queue if link else None,
+            "reading": bool(reader and reader.alive),
+            "clock_skew": self.skew.ahead,
             "pending": len(self.table),
-            "replies": self.table.counters["replies"],
-            "unclaimed": self.table.counters["unclaimed"],
-            "duplicate": self.table.counters["duplicate"],
-            "malformed": self.table.counters["malformed"],
+            "sent": counters["sent"],
+            "replies": counters["replies"],
+            "unclaimed": counters["unclaimed"],
+            "duplicate": counters["duplicate"],
+            "malformed": counters["malformed"],
         }
 
     # ----- the end

@@ -1,15 +1,20 @@
 """Cancel: revoke a call, and find out what became of it."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from threading import Event
 from typing import Any
 from uuid import uuid4
 
 from celery_rpc.deadline import Deadline
-from celery_rpc.errors import CallCancelled
+from celery_rpc.errors import CallCancelled, RpcError
 from celery_rpc.pending import Pending
 from celery_rpc.reply import Cancellation
 from celery_rpc.transport.base import CallTransport
 from celery_rpc.transport.control import Command
+
+#: Seconds that a revoke without answer may take.
+HURRY = 0.3
 
 
 def cancel(
@@ -46,6 +51,30 @@ def cancel(
         pending.forget(changed.set)
         transport.unexpect(commands)
     return _verdict(pending, answers, state)
+
+
+def revoke(
+    transport: CallTransport,
+    task_ids: Sequence[str],
+    *,
+    terminate: bool,
+    signal: str = "SIGTERM",
+) -> None:
+    """Ask every worker to drop calls, and wait for no answer; a broker that is gone is no error.
+
+    Args:
+        terminate: stop them where they run (pools of processes can).
+        signal: what a running one is sent.
+    """
+    command = Command(
+        "revoke",
+        {"task_id": list(task_ids), "terminate": terminate, "signal": signal},
+        silent=True,
+    )
+    commands = {uuid4().hex: command}
+    with suppress(RpcError):
+        transport.broadcast(commands, lambda ticket, body: None, Deadline.after(HURRY))
+    transport.unexpect(commands)
 
 
 def _settled(answers: dict[str, list[Any]], expected: int | None, pending: Pending) -> bool:

@@ -12,16 +12,20 @@ class Command:
     method: str
     arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
     destination: Sequence[str] | None = None
+    #: True: no answer is wanted.
+    silent: bool = False
 
 
 def control_message(ticket: str, command: Command, reply_queue: str) -> dict[str, Any]:
     """Give the body of a command; the answers go to the reply queue, with the ticket."""
-    return {
+    message: dict[str, Any] = {
         "method": command.method,
         "arguments": dict(command.arguments),
         "destination": command.destination,
         "pattern": None,
         "matcher": None,
         "ticket": ticket,
-        "reply_to": {"exchange": "", "routing_key": reply_queue},
     }
+    if not command.silent:
+        message["reply_to"] = {"exchange": "", "routing_key": reply_queue}
+    return message

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from reprlib import Repr
+from time import time
 from typing import Any
 
 from celery import signals
@@ -19,13 +20,18 @@ from kombu.utils.json import dumps
 from celery_rpc.address import Address
 from celery_rpc.call import Call, CallOptions
 from celery_rpc.errors import ConfigurationError, EncodeError, PayloadTooLarge
+from celery_rpc.nested import HEADER as DEADLINE
 from celery_rpc.transport.headers import Headers, SharedHeaders, encode
+from celery_rpc.transport.skew import Skew
 
 #: Shown in place of arguments that are longer, in events and logs; characters.
 REPR_LENGTH = 200
 
 #: AMQP's numbers, and Celery's names for them.
 DELIVERY_MODES = {1: 1, 2: 2, "transient": 1, "persistent": 2}
+
+#: The key by which kombu's JSON tells what is no JSON.
+RESERVED = '"__type__"'
 
 _NO_EMBED = '{"callbacks":null,"errbacks":null,"chain":null,"chord":null}'
 
@@ -49,9 +55,14 @@ class Envelope:
 class EnvelopeWriter:
     """Writes the envelopes of one client, which differ in little."""
 
-    def __init__(self, reply_to: str, max_payload: int) -> None:
+    def __init__(
+        self, reply_to: str, max_payload: int, skew: Skew | None = None, allowance: float = 0.0
+    ) -> None:
         self.reply_to = reply_to
         self.max_payload = max_payload
+        self.skew = skew or Skew()
+        #: Seconds by which workers' clocks may be ahead without dropping a call too early.
+        self.allowance = allowance
         self.origin = f"{os.getpid()}@{socket.gethostname()}"
         #: By task: the options that its headers were made for, and the headers.
         self._shared: dict[str, tuple[CallOptions, SharedHeaders]] = {}
@@ -68,7 +79,8 @@ class EnvelopeWriter:
         """
         options = call.options
         body = compressed(self.body(call), options.compression)
-        expires, ttl = expiry(call)
+        ahead = self.skew.ahead
+        expires, ttl = expiry(call, max(ahead, self.allowance))
         show = repr if len(body) < REPR_LENGTH else self.shown  # what is short as JSON is short
         own: dict[str, Any] = {
             "id": call.id,
@@ -78,6 +90,10 @@ class EnvelopeWriter:
             "argsrepr": options.argsrepr or show(tuple(call.args)),
             "kwargsrepr": options.kwargsrepr or show(dict(call.kwargs)),
         }
+        if call.expires_in is not None:
+            own[DEADLINE] = f"{time() + call.expires_in + options.starts_after + ahead:.3f}"
+        if options.idempotency_key or options.idempotent:
+            own["idempotency_key"] = options.idempotency_key or call.id
         properties: dict[str, Any] = {
             "correlation_id": call.id,
             "reply_to": options.reply_to or self.reply_to,
@@ -140,6 +156,8 @@ class EnvelopeWriter:
             text = f"{encode((call.args, call.kwargs))[:-1]},{embed(options)}]"
         except (TypeError, ValueError, RecursionError) as error:
             raise unencodable(call, error) from error
+        if RESERVED in text:
+            refuse_reserved(call)
         body = text.encode()
         if len(body) > self.max_payload:
             raise PayloadTooLarge(
@@ -260,8 +278,13 @@ def eta(options: CallOptions) -> str | None:
     return options.eta
 
 
-def expiry(call: Call) -> tuple[str | None, int | None]:
-    """Give the message's end: the header that the worker reads, the TTL that the broker reads."""
+def expiry(call: Call, slack: float = 0.0) -> tuple[str | None, int | None]:
+    """Give the message's end: the header that the worker reads, the TTL that the broker reads.
+
+    Args:
+        slack: seconds by which the header is later; the worker's clock may be ahead of ours, while
+            the broker counts from when it got the message.
+    """
     expires: Any = call.options.expires
     if expires is None and call.expires_in is not None:
         expires = call.expires_in + call.options.starts_after
@@ -273,14 +296,46 @@ def expiry(call: Call) -> tuple[str | None, int | None]:
     if isinstance(expires, datetime):
         seconds = (expires.astimezone(UTC) - now).total_seconds()
         return expires.isoformat(), max(0, int(seconds * 1000))
-    at = now + timedelta(seconds=expires)
+    at = now + timedelta(seconds=expires + slack)
     return at.isoformat(), max(0, int(expires * 1000))
+
+
+def named_arguments(call: Call) -> list[tuple[str, Any]]:
+    """Give the arguments, each with its place."""
+    return [*((f"args[{n}]", value) for n, value in enumerate(call.args)), *call.kwargs.items()]
+
+
+def refuse_reserved(call: Call) -> None:
+    """Refuse a dict that the worker would read as a date, a decimal or the like (kombu's tag).
+
+    Raises:
+        EncodeError: there is one; names its place.
+    """
+    for name, value in named_arguments(call):
+        where = reserved(name, value)
+        if where is not None:
+            raise EncodeError(
+                f"{call.task}: {where} has a key {RESERVED}, by which Celery's JSON marks dates, "
+                "decimals and the like: the worker would not get a dict",
+                path=where,
+            )
+
+
+def reserved(path: str, value: Any, depth: int = 0) -> str | None:
+    """Find a dict that has the reserved key."""
+    if isinstance(value, Mapping) and RESERVED.strip('"') in value:
+        return path
+    if depth < 32:
+        for name, item in children(value):
+            found = reserved(f"{path}{name}", item, depth + 1)
+            if found is not None:
+                return found
+    return None
 
 
 def unencodable(call: Call, error: Exception) -> EncodeError:
     """Say which argument is no JSON, and where in it."""
-    named = [*((f"args[{n}]", value) for n, value in enumerate(call.args)), *call.kwargs.items()]
-    for name, value in named:
+    for name, value in named_arguments(call):
         path = culprit(name, value)
         if path is not None:
             where, what = path

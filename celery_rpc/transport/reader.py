@@ -7,9 +7,10 @@ from typing import Protocol, TypeVar
 
 from celery_rpc.deadline import Deadline
 from celery_rpc.errors import ClientClosed, PermissionRefused, RpcError, Unavailable
+from celery_rpc.log import RateLimited
 from celery_rpc.transport.base import LinkDown
 
-log = logging.getLogger("celery_rpc.reader")
+log = RateLimited(logging.getLogger("celery_rpc.reader"))
 
 T = TypeVar("T", covariant=True)
 
@@ -53,6 +54,11 @@ class Reader:
     @property
     def up(self) -> bool:
         return self._up.is_set()
+
+    @property
+    def alive(self) -> bool:
+        """True while the thread runs."""
+        return self._thread.is_alive()
 
     def require(self, deadline: Deadline) -> None:
         """Return when connected.

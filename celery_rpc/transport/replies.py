@@ -4,22 +4,23 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from threading import Lock
-from time import monotonic
 from typing import Any
 from weakref import WeakValueDictionary
 
 from kombu.utils.json import loads
 
 from celery_rpc.deadline import NEVER, Deadline
-from celery_rpc.errors import NoSuchTask, Overloaded, ResultError
+from celery_rpc.errors import CallCancelled, NoSuchTask, Overloaded, ResultError
+from celery_rpc.log import RateLimited
 from celery_rpc.pending import Outcome, Pending
 from celery_rpc.transport.base import Frame
 from celery_rpc.transport.outcome import Malformed, Registry, parse_meta, to_outcome
+from celery_rpc.transport.skew import Skew
 
-log = logging.getLogger("celery_rpc.replies")
+log = RateLimited(logging.getLogger("celery_rpc.replies"))
 
-#: Seconds between two warnings about malformed replies.
-WARN_EVERY = 10.0
+#: Most bytes of one worker's answer to a control command.
+MAX_ANSWER = 8 * 1024 * 1024
 
 Answer = Callable[[str, Any], object]
 
@@ -32,8 +33,10 @@ class ReplyTable:
     dropped, never buffered.
     """
 
-    def __init__(self, registry: Registry, max_in_flight: int) -> None:
+    def __init__(self, registry: Registry, max_in_flight: int, max_reply: int, skew: Skew) -> None:
         self.registry = registry
+        self.max_reply = max_reply
+        self.skew = skew
         #: Takes a call that a worker refused unexecuted.
         self.again: Callable[[Pending, Outcome], object] = Pending.resolve
         self.max_in_flight = max_in_flight
@@ -42,7 +45,6 @@ class ReplyTable:
         self._held: dict[str, Pending] = {}
         self._answers: dict[str, Answer] = {}
         self._lock = Lock()
-        self._warned_at = 0.0
 
     def register(
         self,
@@ -135,6 +137,7 @@ class ReplyTable:
             return
         if frame.compression is not None:
             raise Malformed(f"compressed ({frame.compression!r}); compressed replies are not read")
+        check_size(frame, self.max_reply)
         self.deliver_meta(parse_meta(frame.body, frame.content_type), known)
 
     def deliver_meta(self, meta: dict[str, Any], known: Pending | None = None) -> None:
@@ -146,7 +149,11 @@ class ReplyTable:
         outcome = to_outcome(meta, pending.task, self.registry)
         if not isinstance(outcome, Outcome):
             pending.update(outcome)
-        elif isinstance(outcome.error, NoSuchTask) and pending.call is not None:
+            return
+        self.skew.note(meta.get("date_done"))
+        if isinstance(outcome.error, CallCancelled):
+            explain_expiry(outcome.error, pending.deadline, self.skew.ahead)
+        if isinstance(outcome.error, NoSuchTask) and pending.call is not None:
             outcome.error.service = pending.call.address.queue
             self.again(pending, outcome)
         elif pending.resolve(outcome):
@@ -159,6 +166,7 @@ class ReplyTable:
         if answer is None:
             self.counters["unclaimed"] += 1
             return
+        check_size(frame, MAX_ANSWER)
         try:
             body = loads(frame.body)
         except (ValueError, TypeError, LookupError, RecursionError, AttributeError) as error:
@@ -172,7 +180,23 @@ class ReplyTable:
         if pending is not None:
             pending.fail(ResultError(f"the reply to {pending.task} cannot be read: {error}",
                                      task_id=pending.id))  # fmt: skip
-        if monotonic() - self._warned_at > WARN_EVERY:
-            self._warned_at = monotonic()
-            log.warning("dropped a malformed reply (%d so far): %.200s",
-                        self.counters["malformed"], error)  # fmt: skip
+        log.warning("dropped a malformed reply: %.200s", error)
+
+
+def check_size(frame: Frame, limit: int) -> None:
+    """Refuse what is too large to be parsed.
+
+    Raises:
+        Malformed: it is larger than the limit, in bytes.
+    """
+    if len(frame.body) > limit:
+        raise Malformed(f"{len(frame.body):,} bytes, more than the limit of {limit:,}")
+
+
+def explain_expiry(error: CallCancelled, deadline: Deadline, ahead: float) -> None:
+    """Say that clocks differ, where a worker dropped a call as expired that had time left."""
+    if ahead and not deadline.passed and "expired" in str(error):
+        error.args = (
+            f"{error}: by the clock of its worker, which is {ahead:.0f} s ahead of ours. Set the "
+            "clocks, or connect(skew_allowance=...)",
+        )
