@@ -117,14 +117,23 @@ class BrokerTransport(CallTransport):
 
     def send(self, call: Call, *, confirm: bool = True) -> Pending:
         envelope, pending, deadline = self._prepare(call)
-        receipt = self._publish([envelope], deadline, retry=bool(call.options.retry))
-        if confirm:
-            confirmed = receipt.wait(deadline)
-            for error in receipt.refused.values():
-                raise error
-            if not confirmed:
-                raise self._unconfirmed(call.id)
+        try:
+            receipt = self._publish([envelope], deadline, retry=bool(call.options.retry))
+            if confirm:
+                self._confirm(call.id, receipt, deadline)
+        except BaseException:
+            # Whoever keeps the error keeps its frames, and with them the Pending.
+            self.table.forget(call.id)
+            raise
         return pending
+
+    def _confirm(self, task_id: str, receipt: Receipt, deadline: Deadline) -> None:
+        """Wait for the broker's word on one message."""
+        confirmed = receipt.wait(deadline)
+        for error in receipt.refused.values():
+            raise error
+        if not confirmed:
+            raise self._unconfirmed(task_id)
 
     def send_many(self, calls: Sequence[Call]) -> list[Pending]:
         prepared = [self._prepare(call) for call in calls]
@@ -132,7 +141,12 @@ class BrokerTransport(CallTransport):
             return []
         deadline = prepared[0][2]
         envelopes = [envelope for envelope, _, _ in prepared]
-        receipt = self._publish(envelopes, deadline, retry=bool(calls[0].options.retry))
+        try:
+            receipt = self._publish(envelopes, deadline, retry=bool(calls[0].options.retry))
+        except BaseException:
+            for call in calls:
+                self.table.forget(call.id)
+            raise
         receipt.wait(deadline)
         # Each call ends by itself: others of the batch may have been sent.
         for task_id in receipt.open:

@@ -18,6 +18,8 @@ T = TypeVar("T", covariant=True)
 PATIENCE = 5.0
 #: Seconds between attempts to connect: the first, the factor, the longest.
 BACKOFF = (0.05, 2.0, 2.0)
+#: Seconds between attempts while somebody waits for the connection.
+EAGER = 0.2
 
 
 class Source(Protocol[T]):
@@ -46,8 +48,9 @@ class Reader:
         self._lost = lost
         self._connect_timeout = connect_timeout
         self._up = Event()
-        self._tried = Event()
         self._stop = Event()
+        #: Set by whoever waits for the connection, and by stop(): the pause is cut short.
+        self._called = Event()
         self._thread = Thread(target=self._run, name=f"celery-rpc-{name}", daemon=True)
         self._thread.start()
 
@@ -70,6 +73,7 @@ class Reader:
             return
         give_up = deadline.earlier(Deadline.after(self._connect_timeout))
         while not self._up.wait(min(0.05, give_up.capped(0.05))):
+            self._called.set()
             error = self.error
             final = isinstance(error, RpcError) and (
                 isinstance(error, PermissionRefused) or not isinstance(error, Unavailable)
@@ -88,6 +92,7 @@ class Reader:
     def stop(self) -> None:
         """End the thread; waits for it unless called from it."""
         self._stop.set()
+        self._called.set()
         self.source.interrupt()
         if current_thread() is not self._thread:
             self._thread.join(timeout=2.0)
@@ -107,7 +112,7 @@ class Reader:
                 if not isinstance(error, RpcError):
                     log.exception("connecting failed")
                 self.error = error
-                self._stop.wait(pause)
+                self._pause(pause)
                 pause = min(longest, pause * factor)
                 continue
             self.error = None
@@ -116,6 +121,13 @@ class Reader:
             self._up.set()
             return True
         return False
+
+    def _pause(self, seconds: float) -> None:
+        """Wait before the next attempt; not for long when a call waits for it."""
+        eager = min(seconds, EAGER)
+        self._stop.wait(eager)
+        self._called.wait(seconds - eager)
+        self._called.clear()
 
     def _read(self) -> None:
         while not self._stop.is_set():
