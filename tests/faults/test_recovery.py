@@ -31,7 +31,10 @@ def test_R22_a_call_that_failed_is_not_pending_while_its_error_is_kept(
     link.cut()
     add = client.calc.add.options(timeout=1)
     kept: list[RpcError] = []
-    for call in (lambda: add(1, 1), lambda: add.delay(1, 1), lambda: add.batch([(1, 1)] * 3)):
+    calls: list[Callable[[], Any]] = [
+        lambda: add(1, 1), lambda: add.delay(1, 1), lambda: add.batch([(1, 1)] * 3)
+    ]  # fmt: skip
+    for call in calls:
         with pytest.raises(RpcError) as caught:
             call()
         kept.append(caught.value)

@@ -8,11 +8,14 @@ import socket
 # is connected to itself: a server that is down would look alive, and could not start again.
 LOWEST, HIGHEST = 15_000, 32_000
 
+# Hypothesis seeds the random module, alike in every process: two runs would take the same ports.
+_random = random.SystemRandom()
+
 
 def free_port() -> int:
     """Return a port that nothing listens on at the moment."""
     for _ in range(1000):
-        port = random.randint(LOWEST, HIGHEST)
+        port = _random.randint(LOWEST, HIGHEST)
         with socket.socket() as probe:
             # As servers do: a port whose old connections linger in TIME_WAIT is free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
