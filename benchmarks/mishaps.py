@@ -1,0 +1,113 @@
+"""Mishaps: what goes wrong during a soak, one thing at a time, each undone after a while."""
+
+import random
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+
+from benchmarks.tally import Fate, Tally
+from tests.servers import FaultProxy, Forger, RabbitBroker, Supervisor, ValkeyBroker, Way
+from tests.servers.forger import GARBAGE
+
+#: Seconds that a mishap lasts, where it lasts.
+LASTS = (0.5, 3.0)
+
+SYSTEM_EXIT = {"exc_module": "builtins", "exc_type": "SystemExit", "exc_message": [1]}
+
+
+class Mishaps:
+    """Brings about faults of the network, the worker, the broker and other programs."""
+
+    def __init__(
+        self,
+        broker: RabbitBroker | ValkeyBroker,
+        link: FaultProxy,
+        staff: Supervisor,
+        tally: Tally,
+        seed: int,
+    ) -> None:
+        self.counts: Counter[str] = Counter()
+        self._broker, self._link, self._staff, self._tally = broker, link, staff, tally
+        self._random = random.Random(seed)
+        self._table: dict[str, Callable[[float], object]] = {
+            "cut": lambda seconds: link.cut(reset=self._random.random() < 0.5),
+            "refuse": self._refuse,
+            "freeze": lambda seconds: self._freeze(seconds, None),
+            "freeze to broker": lambda seconds: self._freeze(seconds, Way.TO_SERVER),
+            "freeze to client": lambda seconds: self._freeze(seconds, Way.TO_CLIENT),
+            "cut in a frame": lambda seconds: self._cut_in_a_frame(seconds),
+            "latency": self._slow,
+            "worker killed": lambda seconds: staff.kill(),
+            "worker frozen": self._freeze_worker,
+            "broker frozen": self._freeze_broker,
+        }
+        if isinstance(broker, RabbitBroker):
+            self._table["broker restarted"] = lambda seconds: self._restart(broker, seconds)
+
+    def cause(self, queue: str, recent: deque[tuple[str, int]]) -> str:
+        """Bring about one, and undo it; return its name.
+
+        Args:
+            queue: the client's reply queue.
+            recent: calls that were confirmed lately.
+        """
+        name = self._random.choice([*self._table, "forged replies"])
+        self.counts[name] += 1
+        if name == "forged replies":
+            self._forge(queue, recent)
+        else:
+            self._table[name](self._random.uniform(*LASTS))
+        return name
+
+    def undo(self) -> None:
+        """End all faults, and wait until a worker serves."""
+        self._link.heal()
+        self._staff.wait_ready()
+
+    def _refuse(self, seconds: float) -> None:
+        self._link.refuse()
+        self._link.cut()
+        time.sleep(seconds)
+        self._link.heal()
+
+    def _freeze(self, seconds: float, way: Way | None) -> None:
+        self._link.freeze(way)
+        time.sleep(seconds)
+        self._link.heal()
+
+    def _cut_in_a_frame(self, seconds: float) -> None:
+        self._link.cut_after(self._random.randrange(5000), self._random.choice(list(Way)))
+        time.sleep(seconds)
+        self._link.heal()
+
+    def _slow(self, seconds: float) -> None:
+        self._link.slow(0.1)
+        time.sleep(seconds)
+        self._link.heal()
+
+    def _freeze_worker(self, seconds: float) -> None:
+        self._staff.wait_ready()
+        self._staff.freeze()
+        time.sleep(seconds)
+        self._staff.thaw()
+
+    def _freeze_broker(self, seconds: float) -> None:
+        self._broker.freeze()
+        time.sleep(seconds)
+        self._broker.thaw()
+
+    def _restart(self, broker: RabbitBroker, seconds: float) -> None:
+        broker.stop_app()
+        time.sleep(seconds)
+        broker.start_app()
+
+    def _forge(self, queue: str, recent: deque[tuple[str, int]]) -> None:
+        """Send garbage, a SystemExit for nobody, and right values before or after the worker."""
+        forger = Forger(self._broker.url)
+        for body, content_type in GARBAGE:
+            forger.put(queue, body, content_type)
+        forger.reply(queue, "no-such-id", SYSTEM_EXIT, "FAILURE")
+        for task_id, number in list(recent):
+            self._tally.mark(number, Fate.FED)
+            forger.reply(queue, task_id, 2 * number)
+        forger.close()
