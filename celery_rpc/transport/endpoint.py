@@ -86,7 +86,8 @@ class Endpoint:
         """Make a connection, not yet open, that tries once and never sends twice."""
         settings: dict[str, Any] = {
             "socket_connect_timeout": timeout,
-            "socket_timeout": max(timeout, 5.0),
+            # For the answers to the login: a half-open link lets one connect, and says no more.
+            "socket_timeout": timeout,
             "socket_keepalive": True,
             "retry": Retry(NoBackoff(), 0),
             "retry_on_timeout": False,
