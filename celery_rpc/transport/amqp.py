@@ -91,6 +91,9 @@ class AmqpLink(Link):
         self._buffer = b""
         self._cancelled = False
         self._deliveries = Deliveries()
+        #: py-amqp's own handler of frames, and the channels whose frames it does not get.
+        self._understand: Callable[[Any], Any] = bool
+        self._reply_channel = self._express_channel = 0
         self._acknowledged = 0
         self._ack_lock = Lock()
         self._beat_at = 0.0
@@ -151,11 +154,14 @@ class AmqpLink(Link):
         self._cancelled = self._known_exchange = False
         self._deliveries, self._acknowledged = Deliveries(), 0
         self._buffer = b""
+        self._understand = connection.on_inbound_frame
+        connection.on_inbound_frame = self._on_frame
         self._on_unblocked()
         replies, express, freight, control = (connection.channel() for _ in range(4))
         self._channels = {
             "replies": replies, "express": express, "freight": freight, "control": control,
         }  # fmt: skip
+        self._reply_channel, self._express_channel = replies.channel_id, express.channel_id
         kept = self._declare_reply_queue()
         self._express.start(express)
         self._freight.start(freight)
@@ -257,34 +263,42 @@ class AmqpLink(Link):
         return any(descriptor != self._wake_out for descriptor, _ in ready)
 
     def _dispatch(self, data: bytes) -> None:
-        replies = self._channels["replies"].channel_id
-        express = self._channels["express"].channel_id
         used = 0
         for kind, channel, payload, end in frames.split(data):
             used = end
-            if channel == replies:
-                found = self._deliveries.take(kind, payload)
-                if isinstance(found, Frame):
-                    self._frames.append(found)
-                if found:
-                    continue
-            elif channel == express and kind == frames.METHOD and payload[:4] == frames.ACK:
-                self._express.settle(None, *frames.read_ack(payload))
+            if self._take(kind, channel, payload):
                 continue
             if kind == frames.METHOD and payload[:2] in _TALKATIVE:
                 self._buffer = data[end:]
                 self._let_read_on((kind, channel, payload))
                 return self._dispatch(self._buffer)
-            self._connection.on_inbound_frame((kind, channel, payload))
+            self._understand((kind, channel, payload))
         self._buffer = data[used:]
         return None
+
+    def _take(self, kind: int, channel: int, payload: bytes) -> bool:
+        """Take what is a reply's frame, or a confirm; False leaves it to py-amqp."""
+        if channel == self._reply_channel:
+            found = self._deliveries.take(kind, payload)
+            if isinstance(found, Frame):
+                self._frames.append(found)
+            return bool(found)
+        if channel == self._express_channel and kind == frames.METHOD and payload[:4] == frames.ACK:
+            self._express.settle(None, *frames.read_ack(payload))
+            return True
+        return False
+
+    def _on_frame(self, frame: tuple[int, int, bytes]) -> Any:
+        """Look first at what py-amqp reads by itself, while it waits for a method's answer."""
+        kind, channel, payload = frame
+        return self._take(kind, channel, payload) or self._understand(frame)
 
     def _let_read_on(self, frame: tuple[int, int, bytes]) -> None:
         """Hand a frame to py-amqp, which may read further ones by itself."""
         transport = self._connection._transport
         transport._read_buffer, self._buffer = self._buffer, b""
         try:
-            self._handle(self._connection.on_inbound_frame, frame)
+            self._handle(self._understand, frame)
         finally:
             self._buffer = bytes(transport._read_buffer)
             transport._read_buffer = b""

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from celery_rpc import RpcError
-from tests.servers import FaultProxy
+from celery_rpc import OutcomeUnknown, RpcError, Unavailable
+from celery_rpc.deadline import Deadline
+from tests.servers import FaultProxy, Way, wait_until
 
 Connect = Callable[..., Any]
 
@@ -39,3 +40,35 @@ def test_R22_a_call_that_failed_is_not_pending_while_its_error_is_kept(
             call()
         kept.append(caught.value)
     assert client.status()["pending"] == 0, kept
+
+
+def test_R01_a_half_open_link_ends_no_call_late(linked: Connect, link: FaultProxy) -> None:
+    client = linked()
+    link.freeze(Way.TO_SERVER)  # what is sent is lost, but a new connection seems to succeed
+    add = client.calc.add.options(timeout=1)
+    for _ in range(3):
+        began = time.monotonic()
+        with pytest.raises((Unavailable, OutcomeUnknown)):
+            add(1, 1)
+        assert time.monotonic() - began < 1 + 0.5
+
+
+def test_R26_replies_that_come_while_the_broker_is_asked_are_not_lost(
+    linked: Connect,
+) -> None:
+    client = linked()
+    address, transport = client.calc.add.address, client.caller.transport
+    replies = client.calc.echo.batch([("x" * size,) for size in range(0, 300_000, 1000)])
+    soon = Deadline.after(20)
+    while not all(reply.done for reply in replies):
+        transport.link(soon).depth(address, soon)
+    assert [len(reply.get()) for reply in replies] == list(range(0, 300_000, 1000))
+    assert client.status()["reconnects"] == 0
+
+
+def test_R45_close_while_replies_come_closes(linked: Connect) -> None:
+    client = linked()
+    replies = client.calc.echo.batch([("x" * 1000,)] * 2000)
+    wait_until(lambda: replies[0].done, what="the first reply")
+    client.close()
+    assert client.status()["pending"] == 0
