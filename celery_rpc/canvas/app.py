@@ -77,8 +77,8 @@ class RpcApp(Celery):  # type: ignore[misc]
         if isinstance(producer, Gathering):
             return producer.take(graph)
         launched = launch(graph, self.client)
-        task_id = graph.nodes[0].id
-        return launched if launched.id == task_id else self.client.reply(task_id)
+        frozen = graph.nodes[0].id
+        return launched if frozen in (None, launched.id) else self.client.reply(frozen)
 
     def producer_or_acquire(self, producer: Any = None) -> Any:
         return nullcontext(producer) if producer is not None else Gathering(self.client)

@@ -123,8 +123,8 @@ class Whole:
         stamp(graph, client)
         self._pending: dict[int, Pending] = {}
         self._callbacks: dict[int, list[Node]] = {}
+        self._ids = [node.id or client.new_id() for node in graph.nodes]
         for node in graph.nodes:
-            node.id = node.id or client.new_id()
             if node.aside:
                 self._callbacks.setdefault(node.after[0].index, []).append(node)
 
@@ -135,7 +135,7 @@ class Whole:
             for step in rest:
                 followers += self.callbacks(step)
             for node in followers:
-                self._pending[node.index] = self.client.reply(str(node.id)).pending
+                self._pending[node.index] = self.client.reply(self.id_of(node)).pending
         calls = [self._call(first, rest, deadline) for first, rest in plan]
         sent = self.client.send_calls(calls)
         self._pending.update(
@@ -143,7 +143,7 @@ class Whole:
         )
 
     def _call(self, step: Step, rest: Sequence[Step], deadline: Deadline) -> Call:
-        root = str(step.id)
+        root = self.id_of(step)
         links = [self._message(each, root) for each in self.callbacks(step)]
         # A worker takes the last item of a chain first.
         chain = [self._message(each, root) for each in reversed(rest)]
@@ -160,7 +160,7 @@ class Whole:
         options = {
             **step.options.as_celery(),
             **step.address.options,
-            "task_id": step.id,
+            "task_id": self.id_of(step),
             "root_id": root,
             "reply_to": self.client.reply_to,
         }
@@ -168,6 +168,9 @@ class Whole:
         if links:
             options["link"] = links
         return message(step, options)
+
+    def id_of(self, node: Node) -> str:
+        return self._ids[node.index]
 
     def result(self, node: Node) -> Any:
         return result_of(self, node)

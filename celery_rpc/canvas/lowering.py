@@ -110,8 +110,9 @@ class Lowering:
         inside = context.inside(options)
         inside = replace(inside, args=(*inside.args, *signature.args))
         end: Node | None = None
-        for task in signature.tasks:
-            reached = self.lower(only_member(task), inside)
+        steps = [to_signature(each) for each in signature.tasks]
+        for step in [each for each in steps if not is_empty(each)] or steps[:1]:
+            reached = self.lower(only_member(step), inside)
             if reached is not None:
                 end = reached
                 inside = inside.after(end)
@@ -132,7 +133,7 @@ class Lowering:
             member = to_signature(each)
             if isinstance(member, Group):
                 found += self.members(member, context.inside({**member.options, **context.options}))
-            elif (end := self.lower(member, context)) is not None:
+            elif not is_empty(member) and (end := self.lower(member, context)) is not None:
                 found.append(end)
         return found
 
@@ -193,9 +194,15 @@ class Lowering:
         return made
 
 
-def only_member(task: Any) -> Any:
+def is_empty(signature: Any) -> bool:
+    """Tell whether a canvas has no task at all: it is passed over."""
+    if not isinstance(signature, Chain | Group):
+        return False
+    return all(is_empty(to_signature(each)) for each in signature.tasks)
+
+
+def only_member(signature: Any) -> Any:
     """Give the one member of a group that has no other: in a chain it stands for the group."""
-    signature = to_signature(task)
     if isinstance(signature, Group):
         tasks = list(signature.tasks)
         if len(tasks) == 1:

@@ -31,6 +31,7 @@ class Family(Protocol):
 
     client: Any
 
+    def id_of(self, node: Node) -> str: ...
     def result(self, node: Node) -> Any: ...
     def pending(self, node: Node) -> Pending: ...
     def callbacks(self, node: Node) -> list[Node]: ...
@@ -212,7 +213,7 @@ def result_of(family: Family, node: Node) -> Any:
         return family.result(node.after[0])
     if isinstance(node, Join):
         return GroupReply(
-            node.id or family.client.new_id(),
+            family.id_of(node),
             lambda: [family.result(member) for member in node.after],
             family.client,
             lambda: None if node.source is None else family.result(node.source),

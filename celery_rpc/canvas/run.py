@@ -115,6 +115,8 @@ class Run:
         self._failures: dict[int, Outcome] = {}
         self._missing = [len(node.after) for node in graph.nodes]
         self._followers: list[list[int]] = [[] for _ in graph.nodes]
+        #: The nodes' own where somebody has frozen them; a graph can be run again.
+        self._ids = [node.id or self.client.new_id() for node in graph.nodes]
         for node in graph.nodes:
             for parent in node.after:
                 self._followers[parent.index].append(node.index)
@@ -145,8 +147,8 @@ class Run:
 
     def _begin(self) -> None:
         for node in self.graph.nodes:
-            if isinstance(node, Given) and node.id is not None:
-                self._await(node.index, node.id)
+            if isinstance(node, Given):
+                self._await(node.index, self.id_of(node))
             elif not node.after:
                 self._reach(node.index)
         if not self.graph.nodes:
@@ -207,16 +209,10 @@ class Run:
 
     def _call(self, step: Step, again: bool) -> Call:
         args, kwargs = step.arguments(self._before(step))
-        if step.id is None or again:
-            step_id = self.client.new_id()
-        else:
-            step_id = step.id
-        if step.id is None:
-            step.id = step_id
         left = self.deadline.remaining()
         limits = [each for each in (step.timeout, left) if each is not None]
         return Call(
-            id=step_id,
+            id=self.client.new_id() if again else self.id_of(step),
             task=step.task,
             address=step.address,
             args=args,
@@ -347,7 +343,7 @@ class Run:
         for errback in errbacks:
             if id(errback) not in self._called:
                 self._called.add(id(errback))
-                self.client.run_errback(errback, node.id or self.id)
+                self.client.run_errback(errback, self.id_of(node))
 
     def _too_late(self, pending: Pending, step: Step) -> None:
         self.client.forget(pending.id)
@@ -379,6 +375,10 @@ class Run:
 
     # ----- asking
 
+    def id_of(self, node: Node) -> str:
+        """Give the id of a step's call, or of a group."""
+        return self._ids[node.index]
+
     def result(self, node: Node) -> Any:
         """Give the result of a step: a Reply; of a group: a GroupReply."""
         return result_of(self, node)
@@ -389,8 +389,6 @@ class Run:
         known = self._asked.get(index)
         if known is not None:
             return known
-        if node.id is None:
-            node.id = self.client.new_id()
         made = self._asked.setdefault(index, self._meeting_point(node))
         if self._states[index] in ENDED:
             made.resolve(self._outcome(index))
@@ -401,7 +399,7 @@ class Run:
         if flying is not None and (not isinstance(node, Step) or node.retry is None):
             return flying
         task = node.task if isinstance(node, Step) else ""
-        return Pending(str(node.id), task, self.deadline)
+        return Pending(self.id_of(node), task, self.deadline)
 
     def _outcome(self, index: int) -> Outcome:
         failure = self._failures.get(index)

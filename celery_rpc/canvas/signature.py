@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from celery_rpc.call import Target
 from celery_rpc.canvas.graph import Graph
 from celery_rpc.canvas.launch import check, launch, started
+from celery_rpc.canvas.lowering import is_empty
 from celery_rpc.canvas.plan import Plan, plan_of
 from celery_rpc.canvas.stock import (
     Chain,
@@ -234,8 +235,8 @@ def joined(left: Any, right: Any) -> Any:
     app = left._app or right._app
     if is_empty(right):
         return left
-    if isinstance(left, Group):
-        return right if is_empty(left) else chord(left, right, app=app)
+    if isinstance(left, Group) and not is_empty(left):
+        return chord(left, right, app=app)
     return chain([*steps_of(left), *steps_of(right)], app=app)
 
 
@@ -244,10 +245,6 @@ def steps_of(signature: Any) -> list[Any]:
     if isinstance(signature, Chain) and not signature.options and not signature.args:
         return list(signature.tasks)
     return [signature]
-
-
-def is_empty(signature: Any) -> bool:
-    return isinstance(signature, Group) and not list(signature.tasks)
 
 
 def is_many(value: Any) -> bool:

@@ -38,6 +38,19 @@ def total(numbers: list[int]) -> int:
     return sum(numbers)
 
 
+@app.task(name="calc.mix")
+def mix(*values: Any) -> int:
+    """Make one number of whatever comes; which it is depends on every value and on its place."""
+    return weight(values)
+
+
+def weight(value: Any) -> int:
+    """Weigh a number, or a list of such."""
+    if isinstance(value, list | tuple):
+        return sum(place * weight(each) for place, each in enumerate(value, 2)) % 1_000_003
+    return int(value)
+
+
 @app.task(name="calc.echo")
 def echo(value: Any) -> Any:
     """Return what came."""
