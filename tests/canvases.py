@@ -47,8 +47,9 @@ def value_of(part: Part, given: Any = NOTHING) -> Any:
 def value_of_chain(parts: Sequence[Part], given: Any) -> Any:
     value = NOTHING
     for step in [part for part in parts if not part.empty] or parts[:1]:
-        alone = step.kind == "group" and len(step.parts) == 1
-        reached = value_of(step.parts[0] if alone else step, given)
+        while step.kind == "group" and len(step.parts) == 1:
+            (step,) = step.parts
+        reached = value_of(step, given)
         if reached is not NOTHING:
             value = given = reached
     return value
@@ -90,14 +91,16 @@ def canvases(*, stock: bool = False) -> st.SearchStrategy[Part]:
         def parts(least: int) -> st.SearchStrategy[tuple[Part, ...]]:
             return st.lists(inner, min_size=least, max_size=4).map(tuple)
 
-        # celery.chord turns round the order of a group that is directly in its header (its
-        # _freeze_unroll): ours does not.
+        # Celery turns round the order of a group that is directly in a group (_freeze_unroll).
         def flat(part: Part) -> bool:
-            return not (part.stock and any(each.kind == "group" for each in part.parts[:-1]))
+            members = part.parts[:-1] if part.kind == "chord" else part.parts
+            return not (part.stock and any(each.kind == "group" for each in members))
 
         return st.one_of(
             st.builds(lambda p, s: Part("chain", parts=p, stock=s), parts(1), whose),
-            st.builds(lambda p, s: Part("group", parts=p, stock=s), parts(1), whose),
+            # What celery.chain makes of a group of one depends on its place.
+            st.builds(lambda p, s: Part("group", parts=p, stock=s), parts(2 if stock else 1), whose)
+            .filter(flat),
             st.builds(
                 lambda header, body, s: Part("chord", parts=(*header, body), stock=s),
                 parts(1), inner.filter(lambda part: not part.empty), whose,

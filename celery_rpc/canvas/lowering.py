@@ -203,10 +203,11 @@ def is_empty(signature: Any) -> bool:
 
 def only_member(signature: Any) -> Any:
     """Give the one member of a group that has no other: in a chain it stands for the group."""
-    if isinstance(signature, Group):
-        tasks = list(signature.tasks)
-        if len(tasks) == 1:
-            return tasks[0]
+    while isinstance(signature, Group):
+        tasks = [to_signature(each) for each in signature.tasks]
+        if len(tasks) != 1:
+            break
+        signature = tasks[0]
     return signature
 
 

@@ -154,12 +154,19 @@ class group(Canvas, Group):  # type: ignore[misc] # noqa: N801
 
     def __init__(self, *tasks: Any, **options: Any) -> None:
         if len(tasks) == 1 and isinstance(tasks[0], Signature):
-            tasks = ([*tasks[0].tasks] if isinstance(tasks[0], Group) else [tasks[0]],)
-        super().__init__([*tasks[0]] if len(tasks) == 1 else [*tasks], **options)
+            tasks = ([tasks[0]],)
+        members = [*tasks[0]] if len(tasks) == 1 else tasks
+        super().__init__([part for member in members for part in members_of(member)], **options)
 
 
 class chord(Canvas, Chord):  # type: ignore[misc] # noqa: N801
     """Tasks at once, and then one with the list of their results."""
+
+    def __init__(self, header: Any, body: Any = None, *args: Any, **options: Any) -> None:
+        if not isinstance(header, Group):
+            members = [header] if isinstance(header, Mapping) else header
+            header = [part for member in members for part in members_of(member)]
+        super().__init__(header, body, *args, **options)
 
     def __call__(self, body: Any = None, **options: Any) -> Any:
         return self.apply_async((), {"body": body} if body else {}, **options)
@@ -243,6 +250,13 @@ def joined(left: Any, right: Any) -> Any:
 def steps_of(signature: Any) -> list[Any]:
     """Give the steps of a chain; one with options of its own stays whole."""
     if isinstance(signature, Chain) and not signature.options and not signature.args:
+        return list(signature.tasks)
+    return [signature]
+
+
+def members_of(signature: Any) -> list[Any]:
+    """Give the members of a group; one with options of its own stays whole."""
+    if isinstance(signature, Group) and not signature.options:
         return list(signature.tasks)
     return [signature]
 
