@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
+from uuid import uuid4
 
 from celery_rpc.call import Call, CallOptions
 from celery_rpc.canvas.graph import Graph
 from celery_rpc.canvas.nodes import Gate, Given, Node, Passing, Step
-from celery_rpc.canvas.results import result_of
+from celery_rpc.canvas.results import GroupReply, result_of
 from celery_rpc.canvas.run import Run, RunClient
 from celery_rpc.deadline import NEVER, Deadline
 from celery_rpc.errors import CanvasError
@@ -37,6 +38,8 @@ def launch(graph: Graph, client: LaunchClient, deadline: Deadline = NEVER) -> An
     """
     if graph.end is None:
         return None
+    if not graph.steps:  # an empty list, for which no client need be known
+        return GroupReply(str(uuid4()), list, client)
     check(graph, client)
     family = sent_whole(graph, client, deadline) or started(graph, client, deadline)
     return family.result(graph.end)
@@ -122,18 +125,12 @@ class Whole:
         self.client: Any = client
         stamp(graph, client)
         self._pending: dict[int, Pending] = {}
-        self._callbacks: dict[int, list[Node]] = {}
         self._ids = [node.id or client.new_id() for node in graph.nodes]
-        for node in graph.nodes:
-            if node.aside:
-                self._callbacks.setdefault(node.after[0].index, []).append(node)
 
     def send(self, plan: Plan, deadline: Deadline) -> None:
         """Send the first steps; what follows is expected before."""
         for first, rest in plan:
-            followers = [*rest, *self.callbacks(first)]
-            for step in rest:
-                followers += self.callbacks(step)
+            followers = [*rest, *(each for step in (first, *rest) for each in step.callbacks)]
             for node in followers:
                 self._pending[node.index] = self.client.reply(self.id_of(node)).pending
         calls = [self._call(first, rest, deadline) for first, rest in plan]
@@ -144,7 +141,7 @@ class Whole:
 
     def _call(self, step: Step, rest: Sequence[Step], deadline: Deadline) -> Call:
         root = self.id_of(step)
-        links = [self._message(each, root) for each in self.callbacks(step)]
+        links = [self._message(each, root) for each in step.callbacks]
         # A worker takes the last item of a chain first.
         chain = [self._message(each, root) for each in reversed(rest)]
         options = step.options
@@ -164,7 +161,7 @@ class Whole:
             "root_id": root,
             "reply_to": self.client.reply_to,
         }
-        links = [self._message(each, root) for each in self.callbacks(step)]
+        links = [self._message(each, root) for each in step.callbacks]
         if links:
             options["link"] = links
         return message(step, options)
@@ -177,9 +174,6 @@ class Whole:
 
     def pending(self, node: Node) -> Pending:
         return self._pending[node.index]
-
-    def callbacks(self, node: Node) -> list[Node]:
-        return self._callbacks.get(node.index, [])
 
 
 def message(step: Step, options: Mapping[str, Any]) -> dict[str, Any]:

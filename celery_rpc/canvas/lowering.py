@@ -99,7 +99,8 @@ class Lowering:
             return None
         end.id = end.id or options.get("task_id")
         for callback in listed(options, "link"):
-            self.lower(callback, Context(end, aside=True))
+            reached = self.lower(callback, Context(end, aside=True))
+            end.callbacks += [] if reached is None else [reached]
         for rest in reversed(options.get("chain") or ()):
             end = self.lower(rest, context.after(end)) or end
         return end

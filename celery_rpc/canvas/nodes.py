@@ -31,7 +31,9 @@ class Node:
     id: str | None = None
     #: Signatures to call once should it fail, shared by all that they stand guard over.
     errbacks: Sequence[Any] = ()
-    #: A callback (``link``), or part of one: the result of the canvas does not wait for it.
+    #: The ends of its callbacks (``link``).
+    callbacks: list["Node"] = field(default_factory=list["Node"])
+    #: It is a callback, or part of one: the result of the canvas does not wait for it.
     aside: bool = False
     #: Place in the graph.
     index: int = -1

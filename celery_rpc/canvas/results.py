@@ -34,7 +34,6 @@ class Family(Protocol):
     def id_of(self, node: Node) -> str: ...
     def result(self, node: Node) -> Any: ...
     def pending(self, node: Node) -> Pending: ...
-    def callbacks(self, node: Node) -> list[Node]: ...
 
 
 class StepReply(Reply[Any]):
@@ -57,9 +56,10 @@ class StepReply(Reply[Any]):
 
     @property
     def children(self) -> Sequence[Any]:
-        """The results of the callbacks (``link``), and of what the task itself started."""
-        linked = [self._family.result(node) for node in self._family.callbacks(self._node)]
-        return [*linked, *super().children]
+        """The results of the callbacks (``link``), and of what else the task itself started."""
+        linked = [self._family.result(node) for node in self._node.callbacks]
+        ids = {each.id for each in linked}
+        return [*linked, *(each for each in super().children if each.id not in ids)]
 
     def _parents_pending(self) -> list[Pending]:
         return []  # whoever runs the graph fails what depends on a failure
@@ -126,7 +126,7 @@ class GroupReply(GroupBase):
         Raises:
             DeadlineExceeded: not all were there in time.
         """
-        deadline = Deadline.after(self.client.timeout if timeout is UNSET else timeout)
+        deadline = self._deadline(timeout)
         values: list[Any] = []
         for result in self.results:
             value = result.get(
@@ -140,16 +140,21 @@ class GroupReply(GroupBase):
 
     join = join_native = get
 
+    def _deadline(self, timeout: float | Unset | None) -> Deadline:
+        if timeout is UNSET:
+            timeout = self.client.timeout if self.client is not None else None
+        return Deadline.after(timeout)
+
     def __await__(self) -> Generator[Any, None, list[Any]]:
         return self._await().__await__()
 
     async def _await(self, deadline: Deadline | None = None) -> list[Any]:
-        deadline = deadline or Deadline.after(self.client.timeout)
+        deadline = deadline or self._deadline(UNSET)
         return [await result._await(deadline) for result in self.results]
 
     def iterate(self, timeout: float | Unset | None = UNSET) -> Iterator[tuple[str, Any]]:
         """Give (id, meta) of each member, in the order of the list."""
-        deadline = Deadline.after(self.client.timeout if timeout is UNSET else timeout)
+        deadline = self._deadline(timeout)
         for result in self.results:
             result.get(timeout=deadline.remaining(), propagate=False)
             yield result.id, result._get_task_meta()

@@ -405,11 +405,6 @@ class Run:
         failure = self._failures.get(index)
         return failure if failure is not None else Outcome("SUCCESS", self._values[index])
 
-    def callbacks(self, node: Node) -> list[Node]:
-        """Give the callbacks (``link``) of a node."""
-        followers = [self.graph.nodes[index] for index in self._followers[node.index]]
-        return [each for each in followers if each.aside and not node.aside]
-
     def status(self) -> RunStatus:
         """Count the steps by how far they have come."""
         counts = Counter(self._states[step.index] for step in self.graph.steps)

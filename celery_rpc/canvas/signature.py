@@ -4,7 +4,7 @@ They are Celery's own classes with three differences: they go through the client
 from; ``aio()`` awaits their value; and ``|`` neither copies nor nests, so that it stays cheap.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from celery_rpc.call import Target
@@ -79,8 +79,8 @@ class Canvas(Base):
         """
         graph = self.graph(args, kwargs)
         client = client_of(self, graph)
-        if graph.end is None:
-            return None
+        if not graph.steps:
+            return None if graph.end is None else []
         check(graph, client)
         return await started(graph, client, Deadline.after(client.timeout))
 
@@ -272,13 +272,25 @@ def client_of(signature: Any, graph: Graph | None = None) -> Any:
     Raises:
         CanvasError: it came from none.
     """
-    client = getattr(signature.app, "client", None)
+    client = next((app.client for app in apps_of(signature) if hasattr(app, "client")), None)
     if client is None and (graph is None or len(graph.steps)):
         raise CanvasError(
             f"{signature!r} came from no client: begin with a signature of client.<queue>.<task>, "
             "or use client.signature(...)"
         )
     return client
+
+
+def apps_of(signature: Any) -> Iterator[Any]:
+    """Give the apps that a canvas and its parts came from."""
+    if not isinstance(signature, Signature):
+        return
+    if signature._app is not None:
+        yield signature._app
+    for name in ("tasks", "header", "body", "task"):
+        part = signature.kwargs.get(name)
+        for each in part if isinstance(part, list | tuple) else [part]:
+            yield from apps_of(each)
 
 
 def make_signature(
