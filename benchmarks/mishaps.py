@@ -12,6 +12,9 @@ from tests.servers.forger import GARBAGE
 #: Seconds that a mishap lasts, where it lasts.
 LASTS = (0.5, 3.0)
 
+#: Seconds without an answer after which a worker is taken for hung.
+HANGS = 15.0
+
 SYSTEM_EXIT = {"exc_module": "builtins", "exc_type": "SystemExit", "exc_message": [1]}
 
 
@@ -62,7 +65,16 @@ class Mishaps:
     def undo(self) -> None:
         """End all faults, and wait until a worker serves."""
         self._link.heal()
-        self._staff.wait_ready()
+        self._serve()
+
+    def _serve(self) -> None:
+        """Wait until a worker serves; a Celery that hangs after its broker was away is replaced."""
+        try:
+            self._staff.wait_ready(HANGS)
+        except AssertionError:
+            self.counts["worker hung by itself"] += 1
+            self._staff.kill()
+            self._staff.wait_ready()
 
     def _refuse(self, seconds: float) -> None:
         self._link.refuse()
@@ -86,7 +98,7 @@ class Mishaps:
         self._link.heal()
 
     def _freeze_worker(self, seconds: float) -> None:
-        self._staff.wait_ready()
+        self._serve()
         self._staff.freeze()
         time.sleep(seconds)
         self._staff.thaw()
@@ -100,6 +112,7 @@ class Mishaps:
         broker.stop_app()
         time.sleep(seconds)
         broker.start_app()
+        self._serve()
 
     def _forge(self, queue: str, recent: deque[tuple[str, int]]) -> None:
         """Send garbage, a SystemExit for nobody, and right values before or after the worker."""

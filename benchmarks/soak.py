@@ -54,7 +54,7 @@ class Soak:
 
     def _start_worker(self) -> Worker:
         return Worker.start(
-            "tests.workers.ledger", self.broker.url, ["ledger"], pool="threads", concurrency=8,
+            "tests.workers.ledger", self.broker.url, ["ledger"], pool="prefork", concurrency=2,
             env={"LEDGER_VISIBILITY": str(VISIBILITY)},
         )  # fmt: skip
 

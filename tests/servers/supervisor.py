@@ -39,10 +39,10 @@ class Supervisor:
         """True when the worker has said that it is ready, and is not frozen."""
         return not self.frozen and f"{self.worker.hostname} ready." in self.worker.log
 
-    def wait_ready(self) -> None:
+    def wait_ready(self, timeout: float = 30.0) -> None:
         """Wake the worker if it is frozen, and wait until it serves."""
         self.thaw()
-        self.worker.wait_ready()
+        self.worker.wait_ready(timeout)
 
     def kill(self) -> None:
         """SIGKILL the worker, and start another one, which will serve in a second or two."""

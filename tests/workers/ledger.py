@@ -3,6 +3,7 @@
 # mypy: disable-error-code="untyped-decorator"
 # Celery ships no types.
 
+import logging
 import os
 import time
 from typing import Any
@@ -11,6 +12,8 @@ from celery import Celery
 
 app = Celery("ledger")
 app.conf.broker_connection_retry_on_startup = True
+for chatty in ("celery.app.trace", "celery.worker.strategy"):
+    logging.getLogger(chatty).setLevel(logging.WARNING)  # else a line or two for each call
 if os.environ.get("LEDGER_VISIBILITY"):
     # Redis: what a killed worker had taken is given to another one after so many seconds.
     app.conf.broker_transport_options = {
