@@ -34,7 +34,7 @@ from celery_rpc.transport.control import Command, control_message
 from celery_rpc.transport.endpoint import Endpoint
 from celery_rpc.transport.headers import Headers, encode
 from celery_rpc.transport.message import Envelope
-from celery_rpc.transport.wire import BROKEN, Wire, translated
+from celery_rpc.transport.wire import BROKEN, WRITE_TIMEOUT, Wire, translated
 
 log = logging.getLogger("celery_rpc.redis")
 
@@ -221,7 +221,7 @@ class RedisLink(Link):
     ) -> list[Any]:
         done = False
         try:
-            self._writing.send(commands)
+            self._writing.send(commands, deadline.capped(WRITE_TIMEOUT))
             answers = [self._writing.answer(deadline.remaining()) for _ in commands]
             done = True
         except BROKEN as error:

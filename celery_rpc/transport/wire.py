@@ -73,16 +73,16 @@ class Wire:
             return False
         return not self._poll.poll(0)
 
-    def send(self, commands: Sequence[Sequence[Any]]) -> None:
+    def send(self, commands: Sequence[Sequence[Any]], timeout: float = WRITE_TIMEOUT) -> None:
         """Write commands, each of which will have an answer.
 
         Raises:
-            OSError: the link broke.
+            OSError: the link broke, or took not all of them in time.
         """
         if self._sock is None:
             raise ConnectionResetError("not connected")
         self._unanswered += len(commands)
-        self._set_timeout(WRITE_TIMEOUT)
+        self._set_timeout(timeout)
         self._sock.sendall(pack(commands))
 
     def answer(self, timeout: float | None) -> Any:

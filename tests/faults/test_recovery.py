@@ -53,6 +53,20 @@ def test_R01_a_half_open_link_ends_no_call_late(linked: Connect, link: FaultProx
         assert time.monotonic() - began < 1 + 0.5
 
 
+def test_R01_a_link_that_takes_no_more_bytes_ends_no_call_late(
+    linked: Connect, link: FaultProxy
+) -> None:
+    client = linked(heartbeat=30.0)
+    link.freeze(Way.TO_SERVER)
+    echo = client.calc.echo.options(timeout=1)
+    for size in (10_000_000, 10_000_000, 10_000_000, 1):  # the kernel holds some of them back
+        text = "x" * size
+        began = time.monotonic()
+        with pytest.raises((Unavailable, OutcomeUnknown)):
+            echo(text)
+        assert time.monotonic() - began < 1 + 0.5 + 0.5  # writing JSON takes time, too
+
+
 def test_R26_replies_that_come_while_the_broker_is_asked_are_not_lost(
     linked: Connect,
 ) -> None:
