@@ -226,10 +226,17 @@ class AmqpLink(Link):
             self._acknowledged = tag
         return frames.ack(self._channels["replies"].channel_id, tag)
 
-    def _send(self, data: bytes) -> None:
+    def _send(self, data: bytes, timeout: float = WRITE_TIMEOUT) -> None:
         connection = self._connection
+        sock = connection._transport.sock
         with self._socket_lock:
-            connection._transport.sock.sendall(data)
+            if timeout < WRITE_TIMEOUT:
+                sock.settimeout(max(timeout, 0.001))  # zero would mean not to block
+            try:
+                sock.sendall(data)
+            finally:
+                if timeout < WRITE_TIMEOUT:
+                    sock.settimeout(WRITE_TIMEOUT)
         connection.bytes_sent += 1
 
     def _down(self, reason: object) -> LinkDown:
@@ -404,8 +411,23 @@ class AmqpLink(Link):
         self, confirms: Confirms, name: str, envelopes: Sequence[Envelope], receipt: Receipt,
         deadline: Deadline,
     ) -> None:  # fmt: skip
+        busy = "others were sending until the deadline; nothing was sent"
         if not confirms.lock.acquire(timeout=deadline.wait()):
-            raise Overloaded("others were sending until the deadline; nothing was sent")
+            raise Overloaded(busy)
+        try:
+            if not self._socket_lock.acquire(timeout=deadline.wait()):
+                raise Overloaded(busy)
+            try:
+                self._write_now(confirms, name, envelopes, receipt, deadline)
+            finally:
+                self._socket_lock.release()
+        finally:
+            confirms.lock.release()
+
+    def _write_now(
+        self, confirms: Confirms, name: str, envelopes: Sequence[Envelope], receipt: Receipt,
+        deadline: Deadline,
+    ) -> None:  # fmt: skip
         try:
             connection, channel = self._connection, self._channels.get(name)
             if channel is None or connection is None:
@@ -413,7 +435,7 @@ class AmqpLink(Link):
             chunks = [encoded(each, channel.channel_id, connection.frame_max) for each in envelopes]
             for each in envelopes:
                 confirms.expect(receipt, each.id)
-            self._send(b"".join((self._take_ack(), *chunks)))
+            self._send(b"".join((self._take_ack(), *chunks)), deadline.capped(WRITE_TIMEOUT))
         except _BROKEN as error:
             self._break()
             # Half a message is none: one alone was certainly not taken; of several, who knows.
@@ -421,8 +443,6 @@ class AmqpLink(Link):
             if len(envelopes) == 1:
                 raise Unavailable(f"{text}; nothing was sent") from error
             raise OutcomeUnknown(text, task_id=envelopes[0].id) from error
-        finally:
-            confirms.lock.release()
 
     def _break(self) -> None:
         """Let the reader find the link dead: after half a frame it is of no use."""
