@@ -173,10 +173,10 @@ class Reply(ResultBase, Generic[R]):
     # ----- callbacks
 
     def add_done_callback(self, callback: "Callable[[Reply[R]], object]") -> None:
-        """Call ``callback(reply)`` when the call has ended, in the reader's thread.
+        """Call ``callback(reply)`` when the call has ended, in the thread that ends it.
 
-        It must not block. The client keeps the reply until then. An exception that it raises is
-        logged.
+        A call that has a deadline ends there at the latest. The client keeps the reply until then.
+        The callback must not block. An exception that it raises is logged.
         """
         self.owner.hold(self.pending)
 

@@ -27,11 +27,11 @@ class Attempt:
     due: float
     number: int
     pending: Pending = field(compare=False)
-    refusal: Outcome = field(compare=False)
+    end: Callable[[], Outcome] = field(compare=False)
 
 
 class Again:
-    """One thread that waits for what is due; it starts with the first refusal."""
+    """One thread that waits for what is due, deadlines included; it starts when it is needed."""
 
     def __init__(
         self, wanted: Callable[[Pending], bool], send: Callable[[Pending], object]
@@ -53,12 +53,20 @@ class Again:
                 task_id = pending.id
                 pending.on_done(lambda: self._pauses.pop(task_id, None))
             pause = self._pauses[pending.id] = min(longest, pause * 2 or first)
-            attempt = Attempt(monotonic() + pause, next(_order), pending, refusal)
-            heapq.heappush(self._due, attempt)
-            if self._thread is None:
-                self._thread = Thread(target=self._run, name="celery-rpc-again", daemon=True)
-                self._thread.start()
-            self._changed.notify()
+            self._push(Attempt(monotonic() + pause, next(_order), pending, lambda: refusal))
+
+    def end(self, pending: Pending, outcome: Callable[[], Outcome]) -> None:
+        """End a call with this at its deadline, where it has one: nobody waits who would see it."""
+        if pending.deadline.at is not None:
+            with self._changed:
+                self._push(Attempt(pending.deadline.at, next(_order), pending, outcome))
+
+    def _push(self, attempt: Attempt) -> None:
+        heapq.heappush(self._due, attempt)
+        if self._thread is None:
+            self._thread = Thread(target=self._run, name="celery-rpc-again", daemon=True)
+            self._thread.start()
+        self._changed.notify()
 
     def _run(self) -> None:
         while (attempt := self._next()) is not None:
@@ -69,7 +77,7 @@ class Again:
                     continue
             except Exception as error:  # it belongs to whoever waits for the reply
                 pending.fail(error)
-            pending.resolve(attempt.refusal)
+            pending.resolve(attempt.end())
 
     def _makes_sense(self, attempt: Attempt) -> bool:
         left = attempt.pending.deadline.remaining()

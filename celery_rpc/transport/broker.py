@@ -12,8 +12,8 @@ from celery_rpc.config import ClientOptions
 from celery_rpc.deadline import Deadline
 from celery_rpc.errors import ClientClosed, OutcomeUnknown, ReplyLost
 from celery_rpc.fork import renew_after_fork
-from celery_rpc.pending import Pending
-from celery_rpc.reply import Cancellation
+from celery_rpc.pending import Outcome, Pending
+from celery_rpc.reply import Cancellation, exceeded
 from celery_rpc.transport.again import Again
 from celery_rpc.transport.base import CallTransport, Link, Receipt
 from celery_rpc.transport.control import Command
@@ -215,6 +215,7 @@ class BrokerTransport(CallTransport):
 
     def hold(self, pending: Pending) -> None:
         self.table.hold(pending)
+        self._again.end(pending, lambda: Outcome("FAILURE", error=exceeded(pending)))
 
     def forget(self, task_id: str) -> None:
         self.table.forget(task_id)

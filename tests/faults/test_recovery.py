@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from celery_rpc import OutcomeUnknown, RpcError, Unavailable
+from celery_rpc import DeadlineExceeded, OutcomeUnknown, RpcError, Unavailable
 from celery_rpc.deadline import Deadline
 from tests.servers import FaultProxy, Way, wait_until
 
@@ -65,6 +65,16 @@ def test_R01_a_link_that_takes_no_more_bytes_ends_no_call_late(
         with pytest.raises((Unavailable, OutcomeUnknown)):
             echo(text)
         assert time.monotonic() - began < 1 + 0.5 + 0.5  # writing JSON takes time, too
+
+
+def test_R22_a_done_callback_is_called_at_the_deadline(linked: Connect) -> None:
+    client = linked()
+    ended: list[Any] = []
+    client.calc.sleep.options(timeout=0.3).delay(1.0).add_done_callback(ended.append)
+    wait_until(lambda: ended, timeout=0.3 + 0.5, what="the callback")
+    with pytest.raises(DeadlineExceeded):
+        ended[0].get()
+    assert client.status()["pending"] == 0
 
 
 def test_R26_replies_that_come_while_the_broker_is_asked_are_not_lost(

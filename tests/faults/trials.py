@@ -110,6 +110,8 @@ class Trial:
 
     def _is_honest(self, error: type[BaseException]) -> bool:
         earned = tuple(cls for name in self.suffered for cls in EARNED.get(name, ()))
+        if self.overshoot >= 0:
+            earned += (CallCancelled,)  # the worker said first that the message had expired
         return issubclass(error, HONEST + earned) and not issubclass(error, ReplyLost)
 
 
