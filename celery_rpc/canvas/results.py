@@ -141,9 +141,9 @@ class GroupReply(GroupBase):
     join = join_native = get
 
     def _deadline(self, timeout: float | Unset | None) -> Deadline:
-        if timeout is UNSET:
-            timeout = self.client.timeout if self.client is not None else None
-        return Deadline.after(timeout)
+        if not isinstance(timeout, Unset):
+            return Deadline.after(timeout)
+        return Deadline.after(self.client.timeout if self.client is not None else None)
 
     def __await__(self) -> Generator[Any, None, list[Any]]:
         return self._await().__await__()
