@@ -65,7 +65,7 @@ class Delivery:
         if options.ignore_result:
             return None
         try:
-            outcome = pending.wait(probing_at(call, pending))
+            outcome = self.transport.wait(pending, probing_at(call, pending))
             if outcome is None:
                 outcome = self._wait_on(call, pending)
         finally:
@@ -102,7 +102,7 @@ class Delivery:
         if probe is not None:
             probe.ask(self.transport, pending.deadline)
         try:
-            outcome = pending.wait(pending.deadline)
+            outcome = self.transport.wait(pending, pending.deadline)
         finally:
             self._end(probe)
         if outcome is None:

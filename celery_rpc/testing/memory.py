@@ -17,7 +17,7 @@ from celery_rpc.client import Client
 from celery_rpc.config import ClientOptions
 from celery_rpc.deadline import Deadline
 from celery_rpc.errors import ClientClosed
-from celery_rpc.pending import Pending
+from celery_rpc.pending import Outcome, Pending
 from celery_rpc.reply import Cancellation
 from celery_rpc.transport.base import CallTransport
 from celery_rpc.transport.control import Command
@@ -69,6 +69,9 @@ class MemoryTransport(CallTransport):
 
     def send(self, call: Call, *, confirm: bool = True) -> Pending:
         return self._send(call)
+
+    def wait(self, pending: Pending, deadline: Deadline) -> Outcome | None:
+        return pending.wait(deadline)
 
     def send_many(self, calls: Sequence[Call]) -> list[Pending]:
         return [self._send(call) for call in calls]

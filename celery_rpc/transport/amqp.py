@@ -89,12 +89,15 @@ class AmqpLink(Link):
         os.set_blocking(self._wake_in, False)
         self._poll: Any = None
         self._buffer = b""
+        #: What the last wait() found: bytes to read; replies that nobody has acknowledged for long.
+        self._readable = self._silent = False
         self._cancelled = False
         self._deliveries = Deliveries()
         #: py-amqp's own handler of frames, and the channels whose frames it does not get.
         self._understand: Callable[[Any], Any] = bool
         self._reply_channel = self._express_channel = 0
-        self._acknowledged = 0
+        #: Delivery tags of the last reply that was handed on, and the last that was acknowledged.
+        self._handed_on = self._acknowledged = 0
         self._ack_lock = Lock()
         self._beat_at = 0.0
         self._known_exchange = False
@@ -107,7 +110,7 @@ class AmqpLink(Link):
         self._channels: dict[str, Any] = {}
         self._closed = False
 
-    # ----- reading: the reader's thread alone
+    # ----- reading: one thread at a time
 
     def connect(self, timeout: float) -> bool:
         self._drop()
@@ -152,7 +155,7 @@ class AmqpLink(Link):
     def _set_up(self) -> bool:
         connection = self._connection
         self._cancelled = self._known_exchange = False
-        self._deliveries, self._acknowledged = Deliveries(), 0
+        self._deliveries, self._handed_on, self._acknowledged = Deliveries(), 0, 0
         self._buffer = b""
         self._understand = connection.on_inbound_frame
         connection.on_inbound_frame = self._on_frame
@@ -190,15 +193,40 @@ class AmqpLink(Link):
         )
         return away < ttl
 
-    def receive(self, timeout: float) -> Sequence[Frame]:
-        if self._connection is None:
+    def wait(self, timeout: float) -> bool:
+        connection = self._connection
+        if connection is None:
             raise LinkDown("not connected")
+        self._handed_on = self._deliveries.tag
+        unheard = self._handed_on != self._acknowledged
+        patience = min(timeout, ACK_AFTER if unheard else self.options.heartbeat / 4)
+        try:
+            self._readable = self._poll_for(0 if self._frames or self._jobs else patience)
+        except _BROKEN as error:
+            raise self._down(error) from error
+        self._silent = unheard and not self._readable and timeout >= ACK_AFTER
+        return bool(
+            self._readable or self._silent or self._frames or self._jobs
+            or monotonic() >= self._beat_at
+        )  # fmt: skip
+
+    def _poll_for(self, seconds: float) -> bool:
+        sock = self._connection.transport.sock
+        if isinstance(sock, ssl.SSLSocket) and sock.pending():
+            return True
+        ready = [descriptor for descriptor, _ in self._poll.poll(1000 * seconds)]
+        if self._wake_out in ready:
+            os.read(self._wake_out, 4096)
+            ready.remove(self._wake_out)
+        return bool(ready)
+
+    def receive(self) -> Sequence[Frame]:
         try:
             self._run_jobs()
-            if self._deliveries.tag - self._acknowledged >= ACK_EVERY:
+            if self._readable:
+                self._take_in()
+            if self._silent or self._handed_on - self._acknowledged >= ACK_EVERY:
                 self._send(self._take_ack())
-            if not self._frames:
-                self._pump(min(timeout, self.options.heartbeat / 4))
             self._beat()
         except _BROKEN as error:
             raise self._down(error) from error
@@ -220,7 +248,7 @@ class AmqpLink(Link):
         the next one. The next publish takes the frame along; the reader sends it when none comes.
         """
         with self._ack_lock:
-            tag = self._deliveries.tag
+            tag = self._handed_on
             if tag == self._acknowledged:
                 return b""
             self._acknowledged = tag
@@ -243,13 +271,10 @@ class AmqpLink(Link):
         self._lost_at = monotonic()
         return LinkDown(f"{self.options.broker}: {masked(str(reason))}")
 
-    def _pump(self, timeout: float) -> None:
-        """Wait for bytes, and dispatch the frames that they complete."""
+    def _take_in(self) -> None:
+        """Read what has come, and dispatch the frames that it completes."""
         sock = self._connection.transport.sock
-        encrypted = isinstance(sock, ssl.SSLSocket)
-        if not (encrypted and sock.pending()) and not self._readable(timeout):
-            return
-        if encrypted:
+        if isinstance(sock, ssl.SSLSocket):
             with self._socket_lock:
                 data = sock.recv(1 << 16)
         else:
@@ -258,16 +283,6 @@ class AmqpLink(Link):
             raise ConnectionResetError("the broker closed the connection")
         self._connection.bytes_recv += 1
         self._dispatch(self._buffer + data if self._buffer else data)
-
-    def _readable(self, timeout: float) -> bool:
-        unheard = self._deliveries.tag != self._acknowledged
-        ready = self._poll.poll(1000 * (ACK_AFTER if unheard else timeout))
-        if not ready and unheard:
-            self._send(self._take_ack())
-        for descriptor, _ in ready:
-            if descriptor == self._wake_out:
-                os.read(self._wake_out, 4096)
-        return any(descriptor != self._wake_out for descriptor, _ in ready)
 
     def _dispatch(self, data: bytes) -> None:
         used = 0

@@ -9,7 +9,7 @@ from typing import Any
 from celery_rpc.address import Address
 from celery_rpc.call import Call
 from celery_rpc.deadline import Deadline
-from celery_rpc.pending import Pending
+from celery_rpc.pending import Outcome, Pending
 from celery_rpc.reply import Cancellation
 from celery_rpc.transport.control import Command
 from celery_rpc.transport.message import Envelope
@@ -87,9 +87,13 @@ Refuse = Callable[[str, Exception], object]
 class Link(ABC):
     """One broker, as far as a client needs it.
 
-    ``connect``, ``receive`` and ``maintain`` are called by the reader's thread alone; everything
-    else by any thread. Errors of the broker's library leave it translated (celery_rpc.errors).
+    ``connect``, ``wait`` and ``receive`` are called by one thread at a time (transport.turn);
+    everything else by any thread. Errors of the broker's library leave it translated
+    (celery_rpc.errors).
     """
+
+    #: Whether any thread may wait and receive, if one at a time; or the reader's own alone.
+    any_thread = True
 
     #: Name of the queue to which replies come.
     reply_queue: str
@@ -103,8 +107,18 @@ class Link(ABC):
         """
 
     @abstractmethod
-    def receive(self, timeout: float) -> Sequence[Frame]:
-        """Wait so long for messages on the reply queue.
+    def wait(self, timeout: float) -> bool:
+        """Wait so long for something to receive(); an exception in the midst of it does no harm.
+
+        Raises:
+            LinkDown: connect again.
+        """
+
+    @abstractmethod
+    def receive(self) -> Sequence[Frame]:
+        """Take what has come to the reply queue, after wait().
+
+        What it gives has been taken to whoever waits when wait() is called again.
 
         Raises:
             LinkDown: connect again.
@@ -141,7 +155,7 @@ class Link(ABC):
 
     @abstractmethod
     def interrupt(self) -> None:
-        """Make a waiting receive() return soon."""
+        """Make wait() return soon."""
 
 
 class LinkDown(Exception):
@@ -166,8 +180,12 @@ class CallTransport(ABC):
 
         Args:
             confirm: return only when the broker has the message; False leaves a refusal to the
-                Pending, for a caller who waits for the reply anyway.
+                Pending, for a caller who goes on to wait().
         """
+
+    @abstractmethod
+    def wait(self, pending: Pending, deadline: Deadline) -> Outcome | None:
+        """Wait for the end of a call; None when the deadline came first."""
 
     @abstractmethod
     def send_many(self, calls: Sequence[Call]) -> list[Pending]:

@@ -26,6 +26,9 @@ from celery_rpc.transport.skew import Skew
 if TYPE_CHECKING:
     from celery_rpc.transport.store import ResultStore
 
+#: Bytes of arguments up to which the calling thread reads its own reply.
+LIGHT = 64 * 1024
+
 
 def open_link(options: ClientOptions, refuse: Callable[[str, Exception], object]) -> Link:
     """Give the link that speaks to a broker; imports only what that one needs."""
@@ -90,12 +93,24 @@ class BrokerTransport(CallTransport):
             return self._link, self._writer
 
     def _read(self, source: Any, deliver: Callable[[Any], object], name: str) -> Reader:
-        return Reader(source, deliver, self._lost, self.options.connect_timeout, name)
+        timeout = self.options.connect_timeout
+        return Reader(source, deliver, self._lost, self.table.is_idle, timeout, name)
 
     def _require(self, deadline: Deadline) -> None:
         for reader in (self._reader, self._store_reader):
             if reader is not None:
                 reader.require(deadline)
+
+    def _reply_reader(self) -> Reader:
+        reader = self._store_reader or self._reader
+        if reader is None:
+            raise ClientClosed(self._closed or "this client was closed")
+        return reader
+
+    def _want_readers(self) -> None:
+        for reader in (self._reader, self._store_reader):
+            if reader is not None:
+                reader.want()
 
     def _lost(self) -> None:
         self.table.fail_all(
@@ -117,8 +132,13 @@ class BrokerTransport(CallTransport):
 
     def send(self, call: Call, *, confirm: bool = True) -> Pending:
         envelope, pending, deadline = self._prepare(call)
+        retry = bool(call.options.retry)
         try:
-            receipt = self._publish([envelope], deadline, retry=bool(call.options.retry))
+            if confirm or len(envelope.body) > LIGHT:
+                receipt = self._publish([envelope], deadline, retry=retry)
+            else:
+                self._reply_reader().catch_up()
+                receipt = self._write([envelope], deadline, retry=retry)
             if confirm:
                 self._confirm(call.id, receipt, deadline)
         except BaseException:
@@ -126,6 +146,11 @@ class BrokerTransport(CallTransport):
             self.table.forget(call.id)
             raise
         return pending
+
+    def wait(self, pending: Pending, deadline: Deadline) -> Outcome | None:
+        if not pending.done:
+            self._reply_reader().read_for(pending, deadline)
+        return pending.wait(deadline)
 
     def _confirm(self, task_id: str, receipt: Receipt, deadline: Deadline) -> None:
         """Wait for the broker's word on one message."""
@@ -188,6 +213,10 @@ class BrokerTransport(CallTransport):
     def _publish(
         self, envelopes: Sequence[Envelope], deadline: Deadline, *, retry: bool = True
     ) -> Receipt:
+        self._want_readers()
+        return self._write(envelopes, deadline, retry=retry)
+
+    def _write(self, envelopes: Sequence[Envelope], deadline: Deadline, *, retry: bool) -> Receipt:
         link, _ = self._open()
         self._require(deadline if retry else Deadline.after(0))
         receipt = link.publish(envelopes, deadline)
@@ -211,6 +240,7 @@ class BrokerTransport(CallTransport):
         pending = self.table.register(task_id)
         if self._store is not None:
             self._store.expect(task_id)
+        self._want_readers()
         return pending
 
     def hold(self, pending: Pending) -> None:
@@ -231,6 +261,7 @@ class BrokerTransport(CallTransport):
         link, _ = self._open()
         self._require(deadline)
         self.table.expect(commands, answer)
+        self._want_readers()
         return link.broadcast(commands, deadline)
 
     def unexpect(self, commands: Mapping[str, Command]) -> None:
@@ -247,6 +278,7 @@ class BrokerTransport(CallTransport):
         """Give the connected link."""
         link, _ = self._open()
         self._require(deadline)
+        self._want_readers()
         return link
 
     def depth(self, address: Address, deadline: Deadline) -> tuple[int, int | None] | None:

@@ -23,6 +23,8 @@ PIDBOX = Exchange("celery.pidbox", type="fanout", durable=False, delivery_mode="
 class KombuLink(Link):
     """A broker behind kombu's own transport: one connection to read, one to write."""
 
+    any_thread = False  # an exception in the midst of drain_events() may do harm
+
     def __init__(self, options: ClientOptions) -> None:
         self.options = options
         self.reply_queue = f"celery-rpc.reply.{uuid4().hex}"
@@ -75,13 +77,16 @@ class KombuLink(Link):
             )
         )
 
-    def receive(self, timeout: float) -> Sequence[Frame]:
+    def wait(self, timeout: float) -> bool:
         try:
             self._reading.drain_events(timeout=min(timeout, 1.0))
         except TimeoutError:
-            return ()
+            return False
         except Exception as error:  # each of kombu's transports raises its own
             raise LinkDown(f"{self.options.broker}: {masked(str(error))}") from error
+        return True
+
+    def receive(self) -> Sequence[Frame]:
         frames, self._frames = self._frames, []
         return frames
 
@@ -163,7 +168,7 @@ class KombuLink(Link):
         self._reading = self._writing = self._consumer = None
 
     def interrupt(self) -> None:
-        """Nothing to do: receive() waits for a second at most."""
+        """Nothing to do: wait() takes a second at most."""
 
     def abandon(self) -> None:
         self._reading = self._writing = self._consumer = None

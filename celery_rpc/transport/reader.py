@@ -1,20 +1,22 @@
-"""Reader: the one thread that connects a source of replies and takes each to whoever waits."""
+"""Reader: a thread that connects a source of replies, and takes each reply to whoever waits."""
 
 import logging
 from collections.abc import Callable, Sequence
-from threading import Event, Thread, current_thread
+from threading import Event, Thread
 from typing import Protocol, TypeVar
 
 from celery_rpc.deadline import Deadline
 from celery_rpc.errors import ClientClosed, PermissionRefused, RpcError, Unavailable
 from celery_rpc.log import RateLimited
+from celery_rpc.pending import Pending
 from celery_rpc.transport.base import LinkDown
+from celery_rpc.transport.turn import Turn
 
 log = RateLimited(logging.getLogger("celery_rpc.reader"))
 
 T = TypeVar("T", covariant=True)
 
-#: Seconds that one receive() waits.
+#: Seconds that one wait() takes at most.
 PATIENCE = 5.0
 #: Seconds between attempts to connect: the first, the factor, the longest.
 BACKOFF = (0.05, 2.0, 2.0)
@@ -23,10 +25,14 @@ EAGER = 0.2
 
 
 class Source(Protocol[T]):
-    """Where replies come from."""
+    """Where replies come from: one thread at a time waits, and takes what has come."""
+
+    #: False when that must always be the reader's own thread.
+    any_thread: bool
 
     def connect(self, timeout: float) -> bool: ...
-    def receive(self, timeout: float) -> Sequence[T]: ...
+    def wait(self, timeout: float) -> bool: ...
+    def receive(self) -> Sequence[T]: ...
     def interrupt(self) -> None: ...
 
 
@@ -38,6 +44,7 @@ class Reader:
         source: Source[T],
         deliver: Callable[[T], object],
         lost: Callable[[], object],
+        idle: Callable[[], bool],
         connect_timeout: float,
         name: str,
     ) -> None:
@@ -51,6 +58,11 @@ class Reader:
         self._stop = Event()
         #: Set by whoever waits for the connection, and by stop(): the pause is cut short.
         self._called = Event()
+        self._turn = Turn(idle)
+        #: True while replies are on their way from the source to those who wait: an exception in
+        #: the midst of that, such as KeyboardInterrupt in a thread that reads for itself, has torn
+        #: the stream, and the link is of no use any more.
+        self._torn = False
         self._thread = Thread(target=self._run, name=f"celery-rpc-{name}", daemon=True)
         self._thread.start()
 
@@ -89,19 +101,72 @@ class Reader:
             if self._stop.is_set():
                 raise ClientClosed
 
+    # ----- threads that read their own reply
+
+    def want(self) -> None:
+        """See to it that somebody reads: something is awaited."""
+        self._turn.want()
+
+    def catch_up(self) -> None:
+        """Read what came while nobody did, before read_for(): a link that is down is noticed."""
+        if not self.source.any_thread or self._turn.mine:
+            return
+        try:
+            if self._turn.take():
+                self._step_aside(0.0)
+        finally:
+            self._turn.pause()
+
+    def read_for(self, pending: Pending, deadline: Deadline) -> None:
+        """Read in this thread until a call has ended, unless another thread reads."""
+        if not self.source.any_thread or self._turn.mine:
+            return
+        try:
+            if self._turn.take():
+                while not self._is_over(pending, deadline):
+                    self._step_aside(deadline.capped(PATIENCE))
+        finally:
+            self._turn.end()
+
+    def _is_over(self, pending: Pending, deadline: Deadline) -> bool:
+        handed_over = self._turn.wanted or self._stop.is_set() or not self._up.is_set()
+        return pending.done or handed_over or deadline.passed
+
+    def _step_aside(self, timeout: float) -> None:
+        """Read once; a link that is down is left to the reader's own thread."""
+        try:
+            if self._up.is_set():
+                self._step(timeout)
+        except LinkDown:
+            self._up.clear()
+            self._turn.want()
+
+    def _step(self, timeout: float) -> None:
+        if self._torn:
+            raise LinkDown("broken off while reading")
+        if self.source.wait(timeout):
+            self._torn = True
+            for item in self.source.receive():
+                self._deliver(item)
+            self._torn = False
+
+    # ----- the reader's own thread
+
     def stop(self) -> None:
         """End the thread; waits for it unless called from it."""
         self._stop.set()
         self._called.set()
+        self._turn.want()
         self.source.interrupt()
-        if current_thread() is not self._thread:
+        if not self._turn.mine:
             self._thread.join(timeout=2.0)
 
     def _run(self) -> None:
-        while not self._stop.is_set():
-            if self._connect():
-                self._read()
-                self._up.clear()
+        with self._turn:
+            while not self._stop.is_set():
+                if self._connect():
+                    self._read()
+                    self._up.clear()
 
     def _connect(self) -> bool:
         pause, factor, longest = BACKOFF
@@ -116,6 +181,7 @@ class Reader:
                 pause = min(longest, pause * factor)
                 continue
             self.error = None
+            self._torn = False
             if not kept:
                 self._lost()
             self._up.set()
@@ -132,8 +198,8 @@ class Reader:
     def _read(self) -> None:
         while not self._stop.is_set():
             try:
-                for item in self.source.receive(PATIENCE):
-                    self._deliver(item)
+                self._step(PATIENCE)
+                self._turn.rest()
             except LinkDown as down:
                 if not self._stop.is_set():
                     self.reconnects += 1

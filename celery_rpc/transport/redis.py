@@ -35,6 +35,7 @@ from celery_rpc.transport.endpoint import Endpoint
 from celery_rpc.transport.headers import Headers, encode
 from celery_rpc.transport.message import Envelope
 from celery_rpc.transport.wire import BROKEN, WRITE_TIMEOUT, Wire, translated
+from celery_rpc.url import masked
 
 log = logging.getLogger("celery_rpc.redis")
 
@@ -44,8 +45,9 @@ _tag_prefix, _tags = uuid4().hex, count()
 #: Replies, and bytes of replies, that are kept on the server after they were read.
 ACK_EVERY, ACK_BYTES = 64, 1 << 20
 
-#: Redis answers a blocking command at its timeout; a link silent for so much longer is dead.
-GRACE = 5.0
+#: Seconds after which Redis answers a blocking command; a link that is silent for so much longer
+#: is dead.
+BLOCK, GRACE = 5, 5.0
 #: Most replies that one round asks for.
 BATCH = 256
 
@@ -76,21 +78,27 @@ class RedisLink(Link):
         self._write_lock = Lock()
         self._connect_timeout = options.connect_timeout
         self._unacknowledged = self._unacknowledged_bytes = 0
-        #: True when the last round brought nothing.
-        self._idle = False
-        #: True when what was read over the last link, and not deleted, was read again.
+        #: True when what was read over the last link, and not deleted, is asked for again.
         self._recovered = False
-        self._more = 0
         self._refresh_at = 0.0
+        #: Commands of this round whose answers are still to come, and until when they must.
+        self._asked: list[str] = []
+        self._answer_by = 0.0
+        #: Replies that this round has brought.
+        self._brought = 0
 
-    # ----- reading: the reader's thread alone
+    # ----- reading: one thread at a time
 
     def connect(self, timeout: float) -> bool:
         self._reading.connect(timeout)
-        self._unacknowledged = self._unacknowledged_bytes = self._more = 0
-        self._idle = self._recovered = False
+        self._unacknowledged = self._unacknowledged_bytes = 0
+        self._recovered = False
         self._refresh_at = 0.0
         self._check_permission(timeout)
+        try:
+            self._begin()
+        except BROKEN as error:
+            raise Unavailable(f"no connection to {self.endpoint}: {error}") from error
         return True
 
     def _check_permission(self, timeout: float) -> None:
@@ -107,43 +115,60 @@ class RedisLink(Link):
         if isinstance(answer, redis.ResponseError):
             raise translated(answer, self.endpoint)
 
-    def receive(self, timeout: float) -> Sequence[Frame]:
-        acknowledging = self._is_time_to_acknowledge
+    def wait(self, timeout: float) -> bool:
         try:
-            found = self._round(acknowledging, timeout)
+            if self._reading.wait(timeout):
+                return True
         except BROKEN as error:
-            raise LinkDown(f"{self.endpoint}: {error}") from error
-        if acknowledging:
-            self._unacknowledged = self._unacknowledged_bytes = 0
-        self._unacknowledged += len(found)
-        self._unacknowledged_bytes += sum(map(len, found))
-        self._idle = not found
-        self._more = min(BATCH, 2 * (len(found) - 1)) if len(found) > 1 else 0
-        return [to_frame(each) for each in found]
+            raise self._down(error) from error
+        if monotonic() > self._answer_by:
+            raise self._down("no answer in time")
+        return False
 
-    def _round(self, acknowledging: bool, timeout: float) -> list[bytes]:
-        """Delete what was read, if it is time, and wait for replies; by one write."""
+    def receive(self) -> Sequence[Frame]:
+        try:
+            return [to_frame(each) for each in self._take_in()]
+        except BROKEN as error:
+            raise self._down(error) from error
+
+    def _down(self, reason: object) -> LinkDown:
+        return LinkDown(f"{self.endpoint}: {masked(str(reason))}")
+
+    def _begin(self) -> None:
+        """Delete what was read, if it is time, and ask for replies; by one write."""
         side = ("RIGHT", "LEFT")
         commands: list[Sequence[Any]] = []
-        if acknowledging:
+        more = min(BATCH, 2 * (self._brought - 1)) if self._brought > 1 else 0
+        if self._is_time_to_acknowledge:
             commands.append(("LTRIM", self.taken, 0, -(self._unacknowledged + 1)))
+            self._unacknowledged = self._unacknowledged_bytes = 0
         if monotonic() >= self._refresh_at:
             commands += self._keep_alive()
         if not self._recovered:
             commands.append(("LRANGE", self.taken, 0, -1))
-        commands += [("LMOVE", self.inbox, self.taken, *side)] * self._more
-        commands.append(("BLMOVE", self.inbox, self.taken, *side, max(1, int(timeout))))
+            self._recovered = True
+        commands += [("LMOVE", self.inbox, self.taken, *side)] * more
+        commands.append(("BLMOVE", self.inbox, self.taken, *side, BLOCK))
         self._reading.send(commands)
+        self._asked, self._brought = [name for name, *_ in commands], 0
+        self._answer_by = monotonic() + BLOCK + GRACE
+
+    def _take_in(self) -> list[bytes]:
+        """Read the answers that have come; after the last of a round the next one begins."""
         found: list[bytes] = []
-        for name, *_ in commands:
-            answer = self._reading.answer(timeout + GRACE)
+        for answer in self._reading.take_in():
             if isinstance(answer, redis.ResponseError):
-                raise LinkDown(str(translated(answer, self.endpoint)))
+                raise self._down(translated(answer, self.endpoint))
+            name = self._asked.pop(0)
             if name == "LRANGE":
                 found += reversed(answer)
             elif name in ("LMOVE", "BLMOVE") and answer is not None:
                 found.append(answer)
-        self._recovered = True
+        self._brought += len(found)
+        if not self._asked:
+            self._begin()
+        self._unacknowledged += len(found)
+        self._unacknowledged_bytes += sum(map(len, found))
         return found
 
     @property
@@ -153,7 +178,7 @@ class RedisLink(Link):
         Not at every reply: the answer to the LTRIM would wake this thread once more for each.
         """
         enough = self._unacknowledged >= ACK_EVERY or self._unacknowledged_bytes >= ACK_BYTES
-        return bool(self._unacknowledged) and (self._idle or enough)
+        return bool(self._unacknowledged) and (not self._brought or enough)
 
     def _keep_alive(self) -> list[Sequence[Any]]:
         """Say that the reply queue is in use: what is not refreshed is left behind."""

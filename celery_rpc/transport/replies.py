@@ -22,6 +22,9 @@ log = RateLimited(logging.getLogger("celery_rpc.replies"))
 #: Most bytes of one worker's answer to a control command.
 MAX_ANSWER = 8 * 1024 * 1024
 
+#: Calls that are looked through to find whether all have ended.
+FEW = 16
+
 Answer = Callable[[str, Any], object]
 
 
@@ -94,6 +97,12 @@ class ReplyTable:
 
     def __len__(self) -> int:
         return len(self.all())
+
+    def is_idle(self) -> bool:
+        """True when nothing is awaited; False when that would take long to find out."""
+        if self._answers or len(self._pending) > FEW:
+            return False
+        return all(each.done for each in list(self._pending.values()))
 
     def refuse(self, task_id: str, error: Exception) -> None:
         """End a call whose message the broker refused."""

@@ -6,6 +6,7 @@ single pattern covers them (celery/backends/redis.py publishes each result under
 
 from collections.abc import Mapping, Sequence
 from threading import Lock
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
@@ -20,12 +21,17 @@ from celery_rpc.url import masked
 
 KEY = "celery-task-meta-"
 
+#: Seconds without a word after which the link is tried, and after as many more taken for dead.
+SILENCE = 5.0
+
 #: Characters that all ids of one client share: 44 random bits, and the hyphen.
 PREFIX = 12
 
 
 class ResultStore:
     """The Redis in which workers keep results, listened to."""
+
+    any_thread = True
 
     def __init__(self, options: ClientOptions, table: ReplyTable) -> None:
         self.endpoint = Endpoint.parse(options.backend, options.transport_options, options.use_ssl)
@@ -37,6 +43,9 @@ class ResultStore:
         self._connect_timeout = options.connect_timeout
         #: Ids that the pattern does not cover: the caller's own.
         self._foreign: set[str] = set()
+        self._ready = False
+        #: When the link will have been silent for too long; whether it was asked already.
+        self._silent_at, self._pinged = 0.0, False
 
     def new_id(self) -> str:
         """Give an id that the subscription covers."""
@@ -62,33 +71,47 @@ class ResultStore:
             self._listening.send(commands)
         except BROKEN as error:
             raise translated(error, self.endpoint) from error
+        self._silent_at, self._pinged = monotonic() + SILENCE, False
         return True
 
-    def receive(self, timeout: float) -> Sequence[Mapping[str, Any]]:
+    def wait(self, timeout: float) -> bool:
         try:
-            message = self._listening.answer(timeout)
-        except TimeoutError:
-            return self._ping()
+            self._ready = self._listening.wait(timeout)
         except BROKEN as error:
-            raise LinkDown(f"{self.endpoint}: {masked(str(error))}") from error
+            raise self._down(error) from error
+        return self._ready or monotonic() >= self._silent_at
+
+    def receive(self) -> Sequence[Mapping[str, Any]]:
+        try:
+            if not self._ready:
+                self._ping()
+                return ()
+            messages = self._listening.take_in()
+        except BROKEN as error:
+            raise self._down(error) from error
+        self._silent_at, self._pinged = monotonic() + SILENCE, False
+        return [meta for message in messages for meta in self._metas(message)]
+
+    def _metas(self, message: Any) -> list[Mapping[str, Any]]:
         if not isinstance(message, list):
-            return ()
+            return []
         kind, *_, data = message
         if kind in (b"subscribe", b"psubscribe"):
             # What was stored before this subscription is asked for once.
             return self._fetch([each.id for each in self.table.all()])
         if kind in (b"message", b"pmessage"):
-            return list(self._parse([data]))
-        return ()
+            return self._parse([data])
+        return []
 
-    def _ping(self) -> Sequence[Mapping[str, Any]]:
+    def _ping(self) -> None:
         """Find out whether a silent link is alive."""
-        try:
-            self._listening.send([("PING",)])
-            self._listening.answer(5.0)
-        except BROKEN as error:
-            raise LinkDown(f"{self.endpoint}: {masked(str(error))}") from error
-        return ()
+        if self._pinged:
+            raise ConnectionResetError("no answer in time")
+        self._silent_at, self._pinged = monotonic() + SILENCE, True
+        self._listening.send([("PING",)])
+
+    def _down(self, error: Exception) -> LinkDown:
+        return LinkDown(f"{self.endpoint}: {masked(str(error))}")
 
     def _fetch(self, ids: Sequence[str]) -> list[Mapping[str, Any]]:
         if not ids:
@@ -100,8 +123,8 @@ class ResultStore:
                 self._asking.send([("MGET", *(KEY + each for each in ids))])
                 found = self._asking.answer(self._connect_timeout)
             except BROKEN as error:
-                raise LinkDown(f"{self.endpoint}: {masked(str(error))}") from error
-        return list(self._parse([each for each in found if each is not None]))
+                raise self._down(error) from error
+        return self._parse([each for each in found if each is not None])
 
     def _parse(self, bodies: Sequence[bytes]) -> list[Mapping[str, Any]]:
         metas: list[Mapping[str, Any]] = []

@@ -3,6 +3,7 @@
 import logging
 import select
 import socket
+import ssl
 from collections.abc import Sequence
 from typing import Any
 
@@ -84,6 +85,26 @@ class Wire:
         self._unanswered += len(commands)
         self._set_timeout(timeout)
         self._sock.sendall(pack(commands))
+
+    def wait(self, timeout: float) -> bool:
+        """Wait so long for anything to come."""
+        if self._sock is None:
+            raise ConnectionResetError("not connected")
+        if isinstance(self._sock, ssl.SSLSocket) and self._sock.pending():
+            return True
+        return bool(self._poll.poll(1000 * timeout))
+
+    def take_in(self) -> list[Any]:
+        """Read what has come, after wait(); gives the answers that it completes.
+
+        Raises:
+            OSError: the link broke.
+            BadAnswer: the server does not speak RESP.
+        """
+        self._receive(Deadline.after(WRITE_TIMEOUT))
+        answers = list(iter(self._answers.next, MORE))
+        self._unanswered -= len(answers)
+        return answers
 
     def answer(self, timeout: float | None) -> Any:
         """Read one answer; a ResponseError is given, not raised.

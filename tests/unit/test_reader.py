@@ -1,0 +1,182 @@
+"""Reader: its own thread reads, or one that awaits its reply does; nothing is left unread."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from queue import Empty, SimpleQueue
+
+import pytest
+
+from celery_rpc.deadline import Deadline
+from celery_rpc.pending import Outcome, Pending
+from celery_rpc.transport.base import LinkDown
+from celery_rpc.transport.reader import Reader
+from celery_rpc.transport.replies import ReplyTable
+from celery_rpc.transport.skew import Skew
+from tests.servers import wait_until
+
+pytestmark = pytest.mark.watchdog(30)
+
+DONE = Outcome("SUCCESS", 1)
+
+
+class Letters:
+    """A source to which a test posts ids."""
+
+    any_thread = True
+
+    def __init__(self) -> None:
+        self.post: SimpleQueue[str] = SimpleQueue()
+        self.down = False
+        self.connected = 0
+        self._taken: list[str] = []
+
+    def connect(self, timeout: float) -> bool:
+        self.connected += 1
+        self.down = False
+        return True
+
+    def wait(self, timeout: float) -> bool:
+        if self.down:
+            raise LinkDown("cut")
+        try:
+            self._taken.append(self.post.get(timeout=timeout) if timeout else self.post.get(False))
+        except Empty:
+            return False
+        return True
+
+    def receive(self) -> Sequence[str]:
+        taken, self._taken = self._taken, []
+        return [each for each in taken if each]
+
+    def interrupt(self) -> None:
+        self.post.put("")
+
+
+class Desk:
+    """A reader of letters, and the threads that delivered them."""
+
+    def __init__(self) -> None:
+        self.letters = Letters()
+        self.table = ReplyTable({}, 100, 1 << 20, Skew())
+        self.read_by: list[str] = []
+        self.reader = Reader(
+            self.letters, self.deliver, lambda: None, self.table.is_idle, 1.0, "letters"
+        )
+        self.reader.require(Deadline.after(5))
+
+    def deliver(self, task_id: str) -> None:
+        self.read_by.append(threading.current_thread().name)
+        self.table.register(task_id).resolve(DONE)
+
+    def call(self, task_id: str, seconds: float = 5.0) -> Pending:
+        """Do what a blocking call does; the answer is posted at once."""
+        pending = self.table.register(task_id)
+        self.reader.catch_up()
+        self.letters.post.put(task_id)
+        self.reader.read_for(pending, Deadline.after(seconds))
+        pending.wait(Deadline.after(seconds))
+        return pending
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    desk = Desk()
+    yield desk
+    desk.reader.stop()
+
+
+OWN, READER = "MainThread", "celery-rpc-letters"
+
+
+def call_until(desk: Desk, condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    for number in range(1_000_000):
+        if condition() or time.monotonic() > end:
+            break
+        assert desk.call(f"warm-{number}").done
+    assert condition()
+
+
+def test_calls_that_follow_one_another_are_read_by_their_own_thread(desk: Desk) -> None:
+    call_until(desk, lambda: desk.read_by[-3:] == [OWN] * 3)
+    assert desk.read_by[0] == READER
+
+
+def test_what_else_is_awaited_is_read_by_the_reader(desk: Desk) -> None:
+    call_until(desk, lambda: desk.read_by[-3:] == [OWN] * 3)
+    other = desk.table.register("other")
+    desk.reader.want()
+    desk.letters.post.put("other")
+    assert other.wait(Deadline.after(5)) is DONE
+    assert desk.read_by[-1] == READER
+
+
+def test_what_came_to_be_awaited_during_a_call_is_read_after_it(desk: Desk) -> None:
+    call_until(desk, lambda: desk.read_by[-3:] == [OWN] * 3)
+    other = desk.table.register("other")
+    assert desk.call("mine").done
+    desk.letters.post.put("other")
+    assert other.wait(Deadline.after(5)) is DONE
+
+
+def test_many_threads_each_have_their_reply(desk: Desk) -> None:
+    failed: list[str] = []
+
+    def run(name: str) -> None:
+        ids = [f"{name}-{number}" for number in range(200)]
+        failed.extend(each for each in ids if not desk.call(each).done)
+
+    threads = [threading.Thread(target=run, args=(f"t{n}",)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=25)
+    assert not failed
+    assert len(desk.read_by) == 8 * 200
+
+
+def test_a_call_ends_with_its_deadline_while_it_reads(desk: Desk) -> None:
+    call_until(desk, lambda: desk.read_by[-3:] == [OWN] * 3)
+    pending = desk.table.register("never")
+    began = time.monotonic()
+    desk.reader.read_for(pending, Deadline.after(0.2))
+    assert 0.15 < time.monotonic() - began < 1
+    assert not pending.done
+
+
+def test_a_link_that_went_down_at_rest_is_found_by_the_next_call(desk: Desk) -> None:
+    call_until(desk, lambda: desk.read_by[-3:] == [OWN] * 3)
+    desk.letters.down = True
+    desk.reader.catch_up()
+    desk.reader.require(Deadline.after(5))
+    assert desk.letters.connected == 2
+    assert desk.call("after").done
+
+
+def test_an_exception_amid_delivery_makes_the_reader_connect_again(desk: Desk) -> None:
+    call_until(desk, lambda: desk.read_by[-3:] == [OWN] * 3)
+    pending = desk.table.register("mine")
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    pending.on_done(interrupted)
+    desk.letters.post.put("mine")
+    with pytest.raises(KeyboardInterrupt):
+        desk.reader.read_for(pending, Deadline.after(5))
+    desk.table.register("awaited")
+    desk.reader.want()
+    wait_until(lambda: desk.letters.connected == 2, timeout=5, what="a new connection")
+    assert desk.call("after").done
+
+
+def test_stopping_ends_a_thread_that_reads_for_itself(desk: Desk) -> None:
+    call_until(desk, lambda: desk.read_by[-3:] == [OWN] * 3)
+    pending = desk.table.register("never")
+    timer = threading.Timer(0.1, desk.reader.stop)
+    timer.start()
+    began = time.monotonic()
+    desk.reader.read_for(pending, Deadline.after(10))
+    assert time.monotonic() - began < 5
+    timer.join(timeout=5)
