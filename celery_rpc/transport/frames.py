@@ -98,11 +98,16 @@ def short(text: str) -> bytes:
 _KINDS = short("application/json") + short("utf-8")
 
 
+_name = lru_cache(maxsize=256)(short)
+
+
 def entry(name: str, value: Any) -> bytes:
     """Give one entry of a header table."""
     if isinstance(value, str):
         data = value.encode()
-        return b"%bS%b%b" % (short(name), _LONG.pack(len(data)), data)
+        return b"%bS%b%b" % (_name(name), _LONG.pack(len(data)), data)
+    if value is None:
+        return b"%bV" % _name(name)
     # A table of this one entry, without the length before it.
     return bytes(table_dumps("F", [{name: value}])[4:])
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from kombu.utils.json import loads
+from kombu.utils.json import object_hook
 
 from celery_rpc.errors import (
     CallCancelled,
@@ -21,6 +21,9 @@ from celery_rpc.pending import FINAL, Outcome, Update
 
 #: Kinds of content that are read; anything else, pickle first of all, is not.
 JSON_TYPES = frozenset({"application/json", "application/x-json"})
+
+#: kombu's loads makes a decoder for each call.
+_decode = json.JSONDecoder(object_hook=object_hook).decode
 
 Registry = Mapping[str, type[Exception]]
 
@@ -38,7 +41,7 @@ def parse_meta(body: bytes | str, content_type: str = "application/json") -> dic
     if content_type not in JSON_TYPES:
         raise Malformed(f"content type {content_type!r} is not read, only JSON")
     try:
-        meta = loads(body)
+        meta = _decode(body.decode() if isinstance(body, bytes) else body)
     except (ValueError, TypeError, KeyError, LookupError, RecursionError, AttributeError) as error:
         raise Malformed(f"no JSON: {error}") from error
     if not isinstance(meta, dict):

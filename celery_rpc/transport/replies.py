@@ -102,7 +102,8 @@ class ReplyTable:
         """True when nothing is awaited; False when that would take long to find out."""
         if self._answers or len(self._pending) > FEW:
             return False
-        return all(each.done for each in list(self._pending.values()))
+        waiting = (reference() for reference in self._pending.valuerefs())
+        return all(each is None or each.done for each in waiting)
 
     def refuse(self, task_id: str, error: Exception) -> None:
         """End a call whose message the broker refused."""
