@@ -83,7 +83,9 @@ FOREIGN: dict[str, set[str]] = {
         "transport.outcome", "transport.redis", "transport.replies", "testing.memory",
     },
     "redis": {"transport.endpoint", "transport.redis", "transport.resp", "transport.wire"},
-    "amqp": {"transport.amqp", "transport.frames"},
+    "amqp": {
+        "transport.amqp", "transport.amqp_errors", "transport.frames", "transport.inbound",
+    },
     "vine": {"reply"},
     "pydantic": {"schema", "worker.types"},
     "pydantic_core": {"worker.types"},

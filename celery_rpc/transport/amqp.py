@@ -1,8 +1,8 @@
 """AmqpLink: RabbitMQ through py-amqp, on one connection that many threads write and one reads.
 
 py-amqp's own waiting belongs to the thread that waits, so a publisher that waited for its confirm
-would eat other threads' replies. Here one thread reads everything and hands out what came; only it
-runs methods that have an answer.
+would eat other threads' replies. Here one thread at a time reads everything and hands out what
+came; methods that have an answer are run by the reader's own thread.
 """
 
 import logging
@@ -10,9 +10,9 @@ import os
 import select
 import socket
 import ssl
-import struct
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from threading import Event, Lock, RLock
 from time import monotonic
 from typing import Any, TypeVar
@@ -29,20 +29,18 @@ from celery_rpc.address import Address
 from celery_rpc.config import ClientOptions
 from celery_rpc.deadline import Deadline
 from celery_rpc.errors import (
-    EncodeError,
     NoSuchService,
     OutcomeUnknown,
     Overloaded,
-    PayloadTooLarge,
-    PermissionRefused,
     RpcError,
     Unavailable,
 )
 from celery_rpc.transport import frames
+from celery_rpc.transport.amqp_errors import BROKEN, encoded, translated
 from celery_rpc.transport.base import Frame, Link, LinkDown, Receipt
 from celery_rpc.transport.confirms import Confirms
 from celery_rpc.transport.control import Command, control_message
-from celery_rpc.transport.frames import Deliveries
+from celery_rpc.transport.inbound import Inbound
 from celery_rpc.transport.message import Envelope
 from celery_rpc.url import masked
 
@@ -62,14 +60,6 @@ ACK_EVERY, ACK_AFTER = 100, 0.1
 #: Seconds that one write may take; the link is taken for dead after that.
 WRITE_TIMEOUT = 10.0
 
-#: Classes of methods on which py-amqp may read on by itself: connection and channel.
-_TALKATIVE = (b"\x00\x0a", b"\x00\x14")
-
-#: What py-amqp raises for a value that its tables cannot hold.
-_NO_TABLE = (struct.error, amqp.exceptions.FrameSyntaxError, OverflowError, TypeError, ValueError)
-
-_BROKEN = (OSError, amqp.exceptions.ConnectionError, amqp.exceptions.AMQPError, AttributeError)
-
 
 class AmqpLink(Link):
     """RabbitMQ, or another broker that speaks AMQP 0-9-1 with confirms."""
@@ -88,14 +78,10 @@ class AmqpLink(Link):
         self._wake_out, self._wake_in = os.pipe()
         os.set_blocking(self._wake_in, False)
         self._poll: Any = None
-        self._buffer = b""
+        self._inbound: Any = None
         #: What the last wait() found: bytes to read; replies that nobody has acknowledged for long.
         self._readable = self._silent = False
         self._cancelled = False
-        self._deliveries = Deliveries()
-        #: py-amqp's own handler of frames, and the channels whose frames it does not get.
-        self._understand: Callable[[Any], Any] = bool
-        self._reply_channel = self._express_channel = 0
         #: Delivery tags of the last reply that was handed on, and the last that was acknowledged.
         self._handed_on = self._acknowledged = 0
         self._ack_lock = Lock()
@@ -117,7 +103,7 @@ class AmqpLink(Link):
         try:
             self._connection = self._establish(timeout)
             kept = self._set_up()
-        except _BROKEN as error:
+        except BROKEN as error:
             self._drop()
             raise translated(error, str(self.options.broker)) from error
         self._lost_at = None
@@ -155,16 +141,15 @@ class AmqpLink(Link):
     def _set_up(self) -> bool:
         connection = self._connection
         self._cancelled = self._known_exchange = False
-        self._deliveries, self._handed_on, self._acknowledged = Deliveries(), 0, 0
-        self._buffer = b""
-        self._understand = connection.on_inbound_frame
-        connection.on_inbound_frame = self._on_frame
+        self._handed_on = self._acknowledged = 0
+        settle = partial(self._express.settle, None)
+        self._inbound = Inbound(connection, self._frames.append, settle, self._revive)
         self._on_unblocked()
         replies, express, freight, control = (connection.channel() for _ in range(4))
         self._channels = {
             "replies": replies, "express": express, "freight": freight, "control": control,
         }  # fmt: skip
-        self._reply_channel, self._express_channel = replies.channel_id, express.channel_id
+        self._inbound.replies, self._inbound.confirms = replies.channel_id, express.channel_id
         kept = self._declare_reply_queue()
         self._express.start(express)
         self._freight.start(freight)
@@ -197,12 +182,12 @@ class AmqpLink(Link):
         connection = self._connection
         if connection is None:
             raise LinkDown("not connected")
-        self._handed_on = self._deliveries.tag
+        self._handed_on = self._inbound.deliveries.tag
         unheard = self._handed_on != self._acknowledged
         patience = min(timeout, ACK_AFTER if unheard else self.options.heartbeat / 4)
         try:
             self._readable = self._poll_for(0 if self._frames or self._jobs else patience)
-        except _BROKEN as error:
+        except BROKEN as error:
             raise self._down(error) from error
         self._silent = unheard and not self._readable and timeout >= ACK_AFTER
         return bool(
@@ -224,16 +209,17 @@ class AmqpLink(Link):
         try:
             self._run_jobs()
             if self._readable:
-                self._take_in()
+                self._inbound.take_in(self._socket_lock)
             if self._silent or self._handed_on - self._acknowledged >= ACK_EVERY:
                 self._send(self._take_ack())
             self._beat()
-        except _BROKEN as error:
+        except BROKEN as error:
             raise self._down(error) from error
         if self._cancelled:
             raise self._down("the reply queue was deleted")
-        frames, self._frames = self._frames, []
-        return frames
+        taken = self._frames[:]
+        del self._frames[: len(taken)]  # other threads may add some meanwhile
+        return taken
 
     def _beat(self) -> None:
         now = monotonic()
@@ -271,66 +257,6 @@ class AmqpLink(Link):
         self._lost_at = monotonic()
         return LinkDown(f"{self.options.broker}: {masked(str(reason))}")
 
-    def _take_in(self) -> None:
-        """Read what has come, and dispatch the frames that it completes."""
-        sock = self._connection.transport.sock
-        if isinstance(sock, ssl.SSLSocket):
-            with self._socket_lock:
-                data = sock.recv(1 << 16)
-        else:
-            data = sock.recv(1 << 16)
-        if not data:
-            raise ConnectionResetError("the broker closed the connection")
-        self._connection.bytes_recv += 1
-        self._dispatch(self._buffer + data if self._buffer else data)
-
-    def _dispatch(self, data: bytes) -> None:
-        used = 0
-        for kind, channel, payload, end in frames.split(data):
-            used = end
-            if self._take(kind, channel, payload):
-                continue
-            if kind == frames.METHOD and payload[:2] in _TALKATIVE:
-                self._buffer = data[end:]
-                self._let_read_on((kind, channel, payload))
-                return self._dispatch(self._buffer)
-            self._understand((kind, channel, payload))
-        self._buffer = data[used:]
-        return None
-
-    def _take(self, kind: int, channel: int, payload: bytes) -> bool:
-        """Take what is a reply's frame, or a confirm; False leaves it to py-amqp."""
-        if channel == self._reply_channel:
-            found = self._deliveries.take(kind, payload)
-            if isinstance(found, Frame):
-                self._frames.append(found)
-            return bool(found)
-        if channel == self._express_channel and kind == frames.METHOD and payload[:4] == frames.ACK:
-            self._express.settle(None, *frames.read_ack(payload))
-            return True
-        return False
-
-    def _on_frame(self, frame: tuple[int, int, bytes]) -> Any:
-        """Look first at what py-amqp reads by itself, while it waits for a method's answer."""
-        kind, channel, payload = frame
-        return self._take(kind, channel, payload) or self._understand(frame)
-
-    def _let_read_on(self, frame: tuple[int, int, bytes]) -> None:
-        """Hand a frame to py-amqp, which may read further ones by itself."""
-        transport = self._connection._transport
-        transport._read_buffer, self._buffer = self._buffer, b""
-        try:
-            self._handle(self._understand, frame)
-        finally:
-            self._buffer = bytes(transport._read_buffer)
-            transport._read_buffer = b""
-
-    def _handle(self, on_frame: Callable[[Any], object], frame: tuple[int, int, bytes]) -> None:
-        try:
-            on_frame(frame)
-        except amqp.exceptions.ChannelError as error:
-            self._revive(frame[1], error)
-
     def _revive(self, channel_id: int, error: Exception) -> None:
         """Go on after the broker closed one channel (py-amqp has opened it again)."""
         for name, confirms in (("express", self._express), ("freight", self._freight)):
@@ -346,13 +272,8 @@ class AmqpLink(Link):
 
     def _run_jobs(self) -> None:
         while self._jobs:
-            transport = self._connection.transport
-            transport._read_buffer, self._buffer = self._buffer, b""
-            try:
+            with self._inbound.lent():
                 self._jobs.pop(0)()
-            finally:
-                self._buffer = bytes(transport._read_buffer)
-                transport._read_buffer = b""
 
     def _on_cancel(self, consumer_tag: str) -> None:
         self._cancelled = True
@@ -451,7 +372,7 @@ class AmqpLink(Link):
             for each in envelopes:
                 confirms.expect(receipt, each.id)
             self._send(b"".join((self._take_ack(), *chunks)), deadline.capped(WRITE_TIMEOUT))
-        except _BROKEN as error:
+        except BROKEN as error:
             self._break()
             # Half a message is none: one alone was certainly not taken; of several, who knows.
             text = f"{self.options.broker} broke off: {masked(str(error))}"
@@ -484,7 +405,7 @@ class AmqpLink(Link):
             )
             try:
                 channel.send_method(Basic.Publish, "Bssbb", (0, PIDBOX, "", True, False), message)
-            except _BROKEN as error:
+            except BROKEN as error:
                 self._break()
                 raise Unavailable(f"{self.options.broker} broke off: {error}") from error
         self.interrupt()
@@ -522,7 +443,7 @@ class AmqpLink(Link):
                     channel.close()
             except amqp.exceptions.ChannelError as error:
                 problem.append(translated(error, str(self.options.broker)))
-            except _BROKEN as error:
+            except BROKEN as error:
                 problem.append(translated(error, str(self.options.broker)))
                 raise
             finally:
@@ -542,7 +463,7 @@ class AmqpLink(Link):
         connection, self._connection = self._connection, None
         self._channels = {}
         if connection is not None:
-            with suppress(*_BROKEN, TypeError):
+            with suppress(*BROKEN, TypeError):
                 connection.collect()
         self._express.lose()
         self._freight.lose()
@@ -553,11 +474,11 @@ class AmqpLink(Link):
         self._closed = True
         connection = self._connection
         if connection is not None:
-            with suppress(*_BROKEN, RpcError):
+            with suppress(*BROKEN, RpcError):
                 connection.transport.sock.settimeout(1.0)
-                connection.transport._read_buffer, self._buffer = self._buffer, b""
-                self._channels["replies"].queue_delete(self.reply_queue)
-                connection.close()
+                with self._inbound.lent():
+                    self._channels["replies"].queue_delete(self.reply_queue)
+                    connection.close()
         self._drop()
         os.close(self._wake_in)
         os.close(self._wake_out)
@@ -570,30 +491,3 @@ class AmqpLink(Link):
             sock.close()
         os.close(self._wake_in)
         os.close(self._wake_out)
-
-
-def encoded(envelope: Envelope, channel: int, frame_max: int) -> bytes:
-    """Give the frames of a message.
-
-    Raises:
-        EncodeError: a header is nothing that AMQP's tables can hold.
-    """
-    try:
-        return frames.publish(envelope, channel, frame_max)
-    except _NO_TABLE as error:
-        raise EncodeError(
-            f"{envelope.task}: a header cannot be sent over AMQP: {error}", path="headers"
-        ) from error
-
-
-def translated(error: BaseException, broker: str) -> RpcError:
-    """Give our error for one of py-amqp's, for what was not sent."""
-    text = masked(str(error))
-    code = getattr(error, "reply_code", None)
-    if code == 403 or isinstance(error, amqp.exceptions.AccessRefused):
-        return PermissionRefused(f"{broker} refused: {text}")
-    if code == 530 or isinstance(error, amqp.exceptions.NotAllowed):
-        return PermissionRefused(f"{broker} refused (is there such a vhost?): {text}")
-    if code == 406 and "larger than" in text:
-        return PayloadTooLarge(f"{broker} refused the message: {text}", size=0, limit=0)
-    return Unavailable(f"no connection to {broker}: {text}")
