@@ -7,8 +7,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from pathlib import Path
+from threading import current_thread, main_thread
 from types import TracebackType
 from typing import Literal, Self, get_args
 
@@ -27,6 +29,25 @@ DEFAULT_BROKER = "redis://localhost:6379/0"
 
 class ShopError(Exception):
     """A service could not be started, or has ended."""
+
+
+@contextmanager
+def requests_held() -> Generator[None]:
+    """Put off Ctrl-C and SIGTERM: between a process's start and its entry nobody would end it."""
+    missed: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM) if current_thread() is main_thread() else ()
+    before = {number: signal.getsignal(number) for number in numbers}
+    # What is ignored stays so, for the processes too: that is how nohup works.
+    before = {each: handler for each, handler in before.items() if callable(handler)}
+    for number in before:
+        signal.signal(number, lambda number, frame: missed.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for number in missed:
+        signal.raise_signal(number)
 
 
 class Shop:
@@ -99,7 +120,7 @@ class Shop:
         self._logs = tempfile.TemporaryDirectory(prefix="shop-")
         atexit.register(self.stop)
         for service in self.services:
-            with self.log_path(service).open("wb") as log:
+            with self.log_path(service).open("wb") as log, requests_held():
                 self.processes[service] = subprocess.Popen(
                     self.command(service),
                     cwd=FOLDER,
