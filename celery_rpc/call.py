@@ -1,7 +1,7 @@
 """Call and CallOptions: one request as a value."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -47,6 +47,8 @@ class CallOptions:
     check: str | None = None
     #: Revoke a blocking call that nobody waits for any more; "terminate": also where it runs.
     cancel_on_timeout: bool | str = False
+    #: False: neither the arguments nor the result are held against the task's signature.
+    validate: bool | Unset = UNSET
     compression: str | None = None
     delivery_mode: int | str | None = None
     #: What shows in events and in the worker's log in place of the arguments.
@@ -85,10 +87,10 @@ class CallOptions:
         if changes.pop("serializer", None) not in (None, "json"):
             raise ConfigurationError("serializer: only 'json' is spoken here; pickle runs code")
         checked = replace(self, **changes)
-        checked.validate()
+        checked.verify()
         return checked
 
-    def validate(self) -> None:
+    def verify(self) -> None:
         """Refuse what no broker could honour."""
         if self.timeout is not UNSET:
             check_seconds("timeout", self.timeout, none_is="no deadline")
@@ -104,6 +106,8 @@ class CallOptions:
             raise ConfigurationError(
                 f"delivery_mode must be 'persistent' or 'transient', not {self.delivery_mode!r}"
             )
+        if self.validate is not UNSET and not isinstance(self.validate, bool):
+            raise ConfigurationError(f"validate must be True or False, not {self.validate!r}")
         if self.task_id is not None and not (isinstance(self.task_id, str) and self.task_id):
             raise ConfigurationError(f"task_id must be a string, not {self.task_id!r}")
         if not (self.expires is None or isinstance(self.expires, int | float | str | datetime)):
@@ -138,6 +142,7 @@ class CallOptions:
             if value != each.default and value is not UNSET:
                 found[each.name] = value
         found.update(found.pop("stamps", {}))
+        found.pop("validate", None)  # that was done, or not, when the signature was made
         timeout = found.pop("timeout", None)
         if timeout is not None:
             found.setdefault("expires", timeout)
@@ -191,6 +196,10 @@ class Target:
     options: CallOptions = DEFAULTS
 
 
+#: Reads a result into the declared type; raises ResultError where it does not fit.
+Decode = Callable[[Any], Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request: which task, where, with what."""
@@ -203,3 +212,4 @@ class Call:
     options: CallOptions = DEFAULTS
     #: Seconds until the call ends, from when it is sent; None: there is no hurry.
     expires_in: float | None = None
+    decode: Decode | None = None

@@ -1,16 +1,21 @@
 """LiveCaller: what happens between a proxy and the transport."""
 
+import asyncio
 import difflib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from celery_rpc import loops
-from celery_rpc.call import Call, CallOptions, Target
+from celery_rpc.address import Address
+from celery_rpc.call import Call, CallOptions, Decode, Target
 from celery_rpc.clock import Clock
 from celery_rpc.config import UNSET, ClientOptions
+from celery_rpc.contracts import Contracts
 from celery_rpc.deadline import NEVER
+from celery_rpc.declared import KnownErrors, ServiceErrors
 from celery_rpc.delivery import Delivery
 from celery_rpc.discovery.source import Fleet
 from celery_rpc.errors import (
@@ -26,6 +31,7 @@ from celery_rpc.nested import inherited_deadline
 from celery_rpc.pending import Pending
 from celery_rpc.proxy import no_such_task
 from celery_rpc.reply import Cancellation, Reply
+from celery_rpc.signature import DeclaredError, TaskSignature
 from celery_rpc.transport.base import CallTransport
 from celery_rpc.transport.broker import BrokerTransport
 from celery_rpc.transport.cancel import revoke
@@ -45,10 +51,14 @@ class LiveCaller:
 
     def __init__(self, options: ClientOptions, transport: CallTransport | None = None) -> None:
         self.options = options
-        self.transport = transport or BrokerTransport(options, self._known_elsewhere)
+        self.errors = KnownErrors(options.errors, self._declared)
+        self.transport = transport or BrokerTransport(options, self.errors, self._known_elsewhere)
         self.clock = Clock()
         self.fleet = Fleet(self.transport.broadcast, self.transport.unexpect, options)
         self.delivery = Delivery(self.transport, self.fleet, options)
+        self.contracts = Contracts(options, self.fleet)
+        #: Tasks whose annotations and docstring were asked for once.
+        self._asked: set[tuple[str, str]] = set()
 
     # ----- what proxies ask for
 
@@ -81,6 +91,8 @@ class LiveCaller:
         self, target: Target, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Any:
         """Call and await the value; the event loop is never blocked."""
+        if not self.contracts.is_ready(target):
+            await asyncio.to_thread(self.contracts.of, target)
         return await self.delivery.call_async(self._call(target, args, kwargs, blocking=True))
 
     def send(self, target: Target, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Reply[Any]:
@@ -95,7 +107,11 @@ class LiveCaller:
         calls: list[Call] = []
         for number, each in enumerate(arguments):
             args, kwargs = split_arguments(target, number, each)
-            calls.append(self._call(target, args, kwargs, blocking=False))
+            try:
+                calls.append(self._call(target, args, kwargs, blocking=False))
+            except ArgumentsError as error:
+                error.add_note(f"This was item {number} of the batch.")
+                raise
         return [self._reply(pending, target) for pending in self.delivery.send_many(calls)]
 
     def signature(
@@ -104,12 +120,14 @@ class LiveCaller:
         """Give a signature that carries its address."""
         from celery_rpc.canvas.signature import make_signature
 
+        args, kwargs = self.contracts.bind_some(target, args, kwargs, immutable)
         return make_signature(self.app, target, args, kwargs, immutable)
 
     def _call(
         self, target: Target, args: Sequence[Any], kwargs: Mapping[str, Any], *, blocking: bool
     ) -> Call:
         self._check_answer(target, blocking)
+        args, kwargs, decode = self.contracts.bind(target, args, kwargs)
         options = target.options
         return Call(
             id=options.task_id or self.transport.new_id(),
@@ -119,7 +137,31 @@ class LiveCaller:
             kwargs=kwargs,
             options=options,
             expires_in=self._expires_in(options, blocking),
+            decode=decode,
         )
+
+    def describe(self, target: Target) -> TaskSignature | None:
+        """Give a task's signature, or what can be guessed of it."""
+        spec, queue = target.spec, target.address.queue
+        signature = self.fleet.signature_of(spec)
+        if signature is not None or spec.digest is not None or loops.in_loop():
+            return signature
+        if (queue, spec.name) not in self._asked:
+            self._asked.add((queue, spec.name))
+            self.fleet.detailed()
+        found = self.fleet.peek().find(queue, spec.name)
+        return found.signature if found else None
+
+    def errors_of(self, queue: str) -> ServiceErrors:
+        """Give the errors that the tasks of a service declare."""
+        found: dict[DeclaredError, None] = {}
+        for spec in self.service(queue).public.values():
+            signature = self.fleet.signature_of(spec)
+            found.update(dict.fromkeys(signature.errors if signature else ()))
+        return ServiceErrors(queue, found, self.errors)
+
+    def _declared(self, name: str) -> DeclaredError | None:
+        return self.fleet.signatures.errors.get(name)
 
     def _expires_in(self, options: CallOptions, blocking: bool) -> float | None:
         """Give the seconds after which nobody wants the call any more.
@@ -213,13 +255,23 @@ class LiveCaller:
 
     def send_calls(self, calls: Sequence[Call]) -> list[Pending]:
         """Send calls that a canvas made, and wait until the broker has them."""
+        calls = [replace(each, decode=self.decoder(each.address, each.task)) for each in calls]
         if len(calls) == 1:
             return [self.transport.send(calls[0])]
         return self.transport.send_many(calls)
 
     def send_step(self, call: Call, pending: Pending | None) -> Pending:
         """Send a call without blocking; its outcome goes to ``pending`` where there is one."""
+        call = replace(call, decode=self.decoder(call.address, call.task))
         return self.transport.send_soon(call, pending)
+
+    def decoder(self, address: Address, task: str) -> Decode | None:
+        """Give what reads a task's results into its declared type, if that is known by now."""
+        spec = self.fleet.peek().find(address.queue, task)
+        target = None if spec is None else Target(spec, address)
+        if target is None or not self.contracts.is_ready(target):
+            return None
+        return self.contracts.decoder(target)
 
     def reply(self, task_id: str) -> Reply[Any]:
         """Give the reply of a call by its id."""

@@ -5,7 +5,7 @@ import difflib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from celery_rpc import loops
 from celery_rpc.call import DEFAULTS, Target
@@ -248,20 +248,50 @@ else:
     Services = Client
 
 
+S = TypeVar("S", bound=BaseClient)
+
+
+@overload
 def connect(  # pyright: ignore[reportUnknownParameterType]
     broker: str | None = None,
     *,
+    services: None = None,
     backend: str | None = None,
     timeout: float | Unset | None = UNSET,
     app: Any = None,
     errors: Sequence[type[Exception]] = (),
     transport_options: Mapping[str, Any] | None = None,
     **limits: Any,
-) -> "Services":
+) -> "Services": ...
+@overload
+def connect(
+    broker: str | None = None,
+    *,
+    services: type[S],
+    backend: str | None = None,
+    timeout: float | Unset | None = UNSET,
+    app: Any = None,
+    errors: Sequence[type[Exception]] = (),
+    transport_options: Mapping[str, Any] | None = None,
+    **limits: Any,
+) -> S: ...
+def connect(
+    broker: str | None = None,
+    *,
+    services: type[Any] | None = None,
+    backend: str | None = None,
+    timeout: float | Unset | None = UNSET,
+    app: Any = None,
+    errors: Sequence[type[Exception]] = (),
+    transport_options: Mapping[str, Any] | None = None,
+    **limits: Any,
+) -> Any:
     """Give a client of the services on a broker. Nothing is connected before the first use.
 
     Args:
         broker: URL; left out: $CELERY_RPC_BROKER, then $CELERY_BROKER_URL.
+        services: a generated class, which says to type checkers what there is; results are made of
+            the models that it carries.
         backend: where workers send results: "rpc://", or the redis:// URL of their result_backend.
         timeout: seconds after which a blocking call ends (30); None: never.
         app: a Celery app to take broker, transport options and TLS settings from.
@@ -273,6 +303,8 @@ def connect(  # pyright: ignore[reportUnknownParameterType]
         ConfigurationError: the URL or an option is wrong; names it.
     """
     settings: dict[str, Any] = {**borrowed(app), "errors": tuple(errors)}
+    if services is not None:
+        settings["models"] = models_of(services)
     if backend is not None:
         settings["backend"] = backend
     if timeout is not UNSET:
@@ -283,6 +315,20 @@ def connect(  # pyright: ignore[reportUnknownParameterType]
     settings.update(limits)
     check_limits(limits)
     return Client(ClientOptions(**settings))
+
+
+def models_of(services: Any) -> Mapping[str, Mapping[str, type]]:
+    """Give the models that a generated class carries: queue -> name of the definition -> class.
+
+    Raises:
+        ConfigurationError: it is no class of services.
+    """
+    if not (isinstance(services, type) and issubclass(services, BaseClient)):
+        raise ConfigurationError(
+            f"services= takes a class that celery-rpc genstubs wrote, not {services!r}"
+        )
+    models: Mapping[str, Mapping[str, type]] = getattr(services, "__rpc_models__", {})
+    return models
 
 
 def check_limits(limits: Mapping[str, Any]) -> None:

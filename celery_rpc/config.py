@@ -51,6 +51,11 @@ class ClientOptions:
     #: Exception classes of which a RemoteError may be an instance too, beside the builtin ones;
     #: their constructors are not run.
     errors: Sequence[type[Exception]] = ()
+    #: False: arguments and results are not held against the tasks' signatures.
+    validate: bool = True
+    #: Classes of which results are made: queue -> name of the definition -> class. Generated
+    #: modules have them.
+    models: Mapping[str, Mapping[str, type]] = field(default_factory=dict[str, Mapping[str, type]])
     #: What kombu's transport takes: broker_transport_options in Celery's settings.
     transport_options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     #: What the TLS layer takes: broker_use_ssl in Celery's settings.
@@ -69,6 +74,8 @@ class ClientOptions:
                 f"backend {str(BrokerUrl(self.backend))!r} cannot be listened to: "
                 "use 'rpc://' (the default) or the redis:// URL of the workers' result_backend"
             )
+        if not isinstance(self.validate, bool):
+            raise ConfigurationError(f"validate must be True or False, not {self.validate!r}")
         for cls in self.errors:
             if not (isinstance(cls, type) and issubclass(cls, Exception)):
                 raise ConfigurationError(f"errors= takes subclasses of Exception, not {cls!r}")

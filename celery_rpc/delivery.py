@@ -71,7 +71,7 @@ class Delivery:
         finally:
             if not pending.done:
                 self.transport.forget(call.id)
-        return value_of(outcome)
+        return value_of(pending.read() or outcome)
 
     async def _call_async(self, call: Call) -> Any:
         options = call.options
@@ -88,7 +88,7 @@ class Delivery:
         finally:
             if not pending.done:
                 self.transport.forget(call.id)
-        return value_of(outcome)
+        return value_of(pending.read() or outcome)
 
     # ----- the end of patience
 

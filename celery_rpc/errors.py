@@ -31,6 +31,7 @@ The tree::
 The first paragraph of a class's docstring is its default message. All of them survive pickle.
 """
 
+import builtins
 import inspect
 from collections.abc import Sequence
 from typing import Any
@@ -215,6 +216,8 @@ class RemoteError(RpcError):
     remote_traceback: str | None = None
     task_id: str | None = None
     worker: str | None = None
+    #: Of the class of a declared error: what declared_error_class() makes it of.
+    _declared: tuple[str, str, str] | None = None
 
     def __init__(self, message: str = "", /, *, type: str = "", **details: Any) -> None:  # noqa: A002
         super().__init__(message, type=type, message=message, **details)
@@ -226,6 +229,8 @@ class RemoteError(RpcError):
         return f"RemoteError({self.type}: {self.message})"
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if self._declared is not None:
+            return _rebuild_declared, (self._declared, self.args), dict(self.__dict__)
         mixed_in = self.__class__.__bases__[1] if len(self.__class__.__bases__) > 1 else None
         return _rebuild_remote, (mixed_in, self.args), dict(self.__dict__)
 
@@ -234,6 +239,8 @@ class ResultError(RpcError, ValueError):
     """The reply is malformed, or its value does not fit the declared type."""
 
     task_id: str | None = None
+    #: Where in the value, as in ``.lines[0].sku``.
+    path: str = ""
 
 
 class CanvasError(RpcError):
@@ -261,6 +268,8 @@ def remote_error_class(wanted: type[Exception] | None) -> type[RemoteError]:
     """Give the RemoteError that is also a ``wanted``, or the plain one where that cannot be."""
     if wanted is None or issubclass(RemoteError, wanted):
         return RemoteError
+    if issubclass(wanted, RemoteError):
+        return wanted
     if wanted not in _mixed:
         namespace = {"__doc__": RemoteError.__doc__, "__module__": __name__}
         try:
@@ -274,6 +283,33 @@ def remote_error_class(wanted: type[Exception] | None) -> type[RemoteError]:
 
 def _rebuild_remote(mixed_in: type[Exception] | None, args: tuple[Any, ...]) -> RemoteError:
     cls = remote_error_class(mixed_in)
+    error = cls.__new__(cls)
+    error.args = args
+    return error
+
+
+_declared: dict[tuple[str, str, str], type[RemoteError]] = {}
+
+
+def declared_error_class(
+    module: str, name: str, base: str = "Exception", doc: str = ""
+) -> type[RemoteError]:
+    """Give the class of an error that a service declares, the same whenever it is asked for.
+
+    It is a RemoteError and the builtin of which the service's own class is a kind; that one is
+    neither needed nor looked for.
+    """
+    key = (module, name, base)
+    if key not in _declared:
+        builtin = vars(builtins).get(base, Exception)
+        namespace = {"__doc__": doc or None, "__module__": module, "_declared": key}
+        short = name.rpartition(".")[2]
+        _declared[key] = type(short, (remote_error_class(builtin),), namespace)
+    return _declared[key]
+
+
+def _rebuild_declared(key: tuple[str, str, str], args: tuple[Any, ...]) -> RemoteError:
+    cls = declared_error_class(*key)
     error = cls.__new__(cls)
     error.args = args
     return error

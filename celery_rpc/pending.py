@@ -2,12 +2,13 @@
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Any
 
-from celery_rpc.call import Call
+from celery_rpc.call import Call, Decode
 from celery_rpc.deadline import NEVER, Deadline
+from celery_rpc.errors import ResultError
 
 #: States after which no other comes (celery.states.READY_STATES).
 FINAL = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
@@ -48,8 +49,8 @@ class Pending:
     raise.
     """
 
-    __slots__ = ("__weakref__", "_callbacks", "_lock", "_watchers", "call", "deadline", "id",
-                 "last", "outcome", "task", "updates")  # fmt: skip
+    __slots__ = ("__weakref__", "_callbacks", "_lock", "_read", "_watchers", "call", "deadline",
+                 "decode", "id", "last", "outcome", "task", "updates")  # fmt: skip
 
     def __init__(self, id: str, task: str = "", deadline: Deadline = NEVER) -> None:  # noqa: A002
         self.id = id
@@ -57,10 +58,13 @@ class Pending:
         self.deadline = deadline
         #: What was sent, until it has ended: a worker may refuse it, and another one take it.
         self.call: Call | None = None
+        #: Reads the value into the task's declared type; None: it is given as it came.
+        self.decode: Decode | None = None
         self.outcome: Outcome | None = None
         #: The last update; ``updates`` has those that nobody has read yet.
         self.last: Update | None = None
         self.updates: deque[Update] = deque(maxlen=KEPT_UPDATES)
+        self._read: Outcome | None = None
         self._callbacks: list[Callback] = []
         self._watchers: list[Callback] = []
         self._lock = Lock()
@@ -68,6 +72,27 @@ class Pending:
     @property
     def done(self) -> bool:
         return self.outcome is not None
+
+    def read(self) -> Outcome | None:
+        """Give how the call ended, with its value in the declared type.
+
+        It is read when it is first wanted, by who wants it. ``outcome`` stays as it came, for
+        canvases that pass it on.
+        """
+        outcome = self.outcome
+        if outcome is None or outcome.error is not None or self.decode is None:
+            return outcome
+        if self._read is None:
+            self._read = self._decoded(outcome, self.decode)
+        return self._read
+
+    def _decoded(self, outcome: Outcome, decode: Decode) -> Outcome:
+        try:
+            value = decode(outcome.value)
+        except ResultError as error:
+            error.task_id = self.id
+            return replace(outcome, value=None, error=error)
+        return outcome if value is outcome.value else replace(outcome, value=value)
 
     @property
     def state(self) -> str:

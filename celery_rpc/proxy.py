@@ -10,9 +10,11 @@ from typing import Any, Protocol
 from celery_rpc import loops
 from celery_rpc.address import Address
 from celery_rpc.call import DEFAULTS, CallOptions, Target
+from celery_rpc.declared import ServiceErrors
 from celery_rpc.errors import AmbiguousTask, ArgumentsError, NoSuchTask
 from celery_rpc.model import Service, TaskSpec, counted
 from celery_rpc.reply import Reply
+from celery_rpc.signature import TaskSignature
 from celery_rpc.unresolved import Unresolved
 
 
@@ -33,6 +35,8 @@ class Caller(Protocol):
     def service(self, queue: str, wanted: Callable[[Service], Any] | None = None) -> Service: ...
     def known(self, queue: str) -> Service | None: ...
     def knows(self, queue: str, wanted: Callable[[Service], Any] | None = None) -> bool: ...
+    def describe(self, target: Target) -> TaskSignature | None: ...
+    def errors_of(self, queue: str) -> ServiceErrors: ...
 
 
 class Documented:
@@ -48,7 +52,18 @@ class Documented:
         return self.text if instance is None else str(instance._describe())
 
 
+class Signed:
+    """``__signature__`` of an instance: what ``inspect.signature()`` looks at first."""
+
+    def __get__(self, instance: Any, owner: type[Any]) -> Any:
+        signature = None if instance is None else instance._signature()
+        if signature is None:
+            raise AttributeError("__signature__")
+        return signature
+
+
 class TaskProxy:
+    __signature__: Any = Signed()
     __doc__: Any = Documented("A remote task: call it, send it, await it, or sign it.")
 
     def __init__(self, target: Target, caller: Caller) -> None:
@@ -57,7 +72,19 @@ class TaskProxy:
         self.__name__ = self.__qualname__ = target.spec.name
 
     def _describe(self) -> str:
-        return f"Remote task {self.name} on queue {self.queue}."
+        signature = self._caller.describe(self._target)
+        first = f"Remote task {self.name} on queue {self.queue}."
+        if signature is None:
+            return first
+        return "\n\n".join([first, *told(signature, self.name.rpartition(".")[2])])
+
+    def _signature(self) -> Any:
+        signature = self._caller.describe(self._target)
+        if signature is None:
+            return None
+        from celery_rpc.binding import to_inspect
+
+        return to_inspect(signature)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the task and wait for its value, like a local function."""
@@ -176,6 +203,24 @@ class TaskProxy:
         return hash((self.name, self.queue))
 
 
+def told(signature: TaskSignature, name: str) -> Iterator[str]:
+    """Give the paragraphs that a signature makes in help()."""
+    from celery_rpc.binding import to_inspect
+
+    yield f"{name}{to_inspect(signature)}"
+    if signature.deprecated:
+        yield f"Deprecated: {signature.deprecated}"
+    if signature.doc:
+        yield signature.doc
+    if signature.errors:
+        errors = [f"    {each.name}: {each.doc}".rstrip(": ") for each in signature.errors]
+        yield "\n".join(["Errors that it declares:", *errors])
+    if signature.version:
+        yield f"Version of the service: {signature.version}"
+    if signature.gaps:
+        yield "\n".join(["Not known:", *(f"    {each}" for each in signature.gaps)])
+
+
 RESERVED = frozenset(name for name in vars(TaskProxy) if not name.startswith("_"))
 
 
@@ -194,6 +239,11 @@ class Namespace:
 
     def _describe(self) -> str:
         return f"{self!r} Its tasks: {', '.join(self) or 'none'}."
+
+    @property
+    def errors(self) -> ServiceErrors:
+        """The errors that the service's tasks declare, as classes to catch."""
+        return self._caller.errors_of(self._queue)
 
     def __getitem__(self, name: str) -> Any:
         """Give the task or namespace of that name; any text is a name here, dots included."""

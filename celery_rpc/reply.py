@@ -117,6 +117,8 @@ class Reply(ResultBase, Generic[R]):
             for update in self.updates(timeout=deadline.remaining()):
                 on_message({"task_id": self.id, "status": update.state, "result": update.meta})
         outcome = self._wait(deadline, follow_parents and propagate)
+        if outcome.error is None:
+            outcome = self.pending.read() or outcome
         if outcome.error is not None:
             if propagate:
                 raise outcome.error.with_traceback(None)
@@ -155,6 +157,7 @@ class Reply(ResultBase, Generic[R]):
         outcome = await loops.outcome_of(self.pending, deadline or self.deadline())
         if outcome is None:
             raise exceeded(self.pending)
+        outcome = self.pending.read() or outcome
         if outcome.error is not None:
             raise outcome.error.with_traceback(None)
         return outcome.value  # type: ignore[no-any-return]
@@ -252,7 +255,7 @@ class Reply(ResultBase, Generic[R]):
     def maybe_throw(
         self, propagate: bool = True, callback: Callable[[str, Any], object] | None = None
     ) -> Any:
-        outcome = self.pending.outcome
+        outcome = self.pending.read()
         if outcome is not None and outcome.error is not None and propagate:
             raise outcome.error.with_traceback(None)
         if callback is not None:
@@ -303,7 +306,7 @@ class Reply(ResultBase, Generic[R]):
         return self.owner.app.backend
 
     def _get_task_meta(self) -> dict[str, Any]:
-        outcome = self.pending.outcome
+        outcome = self.pending.read()
         if outcome is None:
             last = self.pending.last or Update("PENDING")
             return {"task_id": self.id, "status": last.state, "result": last.meta}

@@ -51,5 +51,16 @@ class Unresolved:
 
 #: What a task has and a namespace has not: who asks for it knows that it is a task.
 RESOLVING = frozenset(
-    {"delay", "apply_async", "batch", "s", "si", "signature", "subtask", "spec", "address"}
+    {
+        "delay",
+        "apply_async",
+        "batch",
+        "s",
+        "si",
+        "signature",
+        "subtask",
+        "spec",
+        "address",
+        "errors",
+    }
 )

@@ -132,7 +132,10 @@ class Whole:
         for first, rest in plan:
             followers = [*rest, *(each for step in (first, *rest) for each in step.callbacks)]
             for node in followers:
-                self._pending[node.index] = self.client.reply(self.id_of(node)).pending
+                pending = self.client.reply(self.id_of(node)).pending
+                if isinstance(node, Step):
+                    pending.decode = self.client.decoder(node.address, node.task)
+                self._pending[node.index] = pending
         calls = [self._call(first, rest, deadline) for first, rest in plan]
         sent = self.client.send_calls(calls)
         self._pending.update(

@@ -9,7 +9,7 @@ from functools import partial
 from threading import Lock
 from typing import Any, Protocol
 
-from celery_rpc.call import Call, CallOptions
+from celery_rpc.call import Call, CallOptions, Decode
 from celery_rpc.canvas.nodes import Given, Node, Nodes, Step
 from celery_rpc.canvas.results import result_of
 from celery_rpc.clock import Alarm, Clock
@@ -129,6 +129,8 @@ class Run:
         #: Errbacks that were called, by identity: they are shared by what they stand guard over.
         self._called: set[int] = set()
         self._options: dict[int, CallOptions] = {}
+        #: What reads the results of steps; between steps they are passed on as they came.
+        self._decodes: dict[int, Decode] = {}
         self._alarms: dict[int, Alarm] = {}
         self._inbox: deque[Callable[[], object]] = deque()
         self._lock = Lock()
@@ -197,6 +199,8 @@ class Run:
             self._ended(index, Outcome("FAILURE", error=error))
             return
         self._change(index, StepState.SENT)
+        if pending.decode is not None:
+            self._decodes[index] = pending.decode
         if step.options.ignore_result:  # no reply comes, and nobody waits for it
             self.client.forget(pending.id)
             self._succeed(index, None)
@@ -297,6 +301,8 @@ class Run:
         if failed:
             self._over.resolve(failed[0])
             return
+        if len(self._ends) == 1 and self._ends[0].index in self._decodes:
+            self._over.decode = self._decodes[self._ends[0].index]
         values = [self._values[node.index] for node in self._ends]
         self._over.resolve(Outcome("SUCCESS", values[0] if len(values) == 1 else values))
 

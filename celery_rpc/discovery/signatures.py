@@ -8,7 +8,7 @@ from typing import Any
 
 from celery_rpc.model import TaskSpec, WorkerReport
 from celery_rpc.schema import BadSignature, checked, digest, from_json
-from celery_rpc.signature import Parameter, Schema, TaskSignature
+from celery_rpc.signature import DeclaredError, Parameter, Schema, TaskSignature
 
 #: Characters of one worker's answer that are read, and of all signatures that a client keeps.
 MAX_ANSWER = 4 * 1024 * 1024
@@ -45,6 +45,8 @@ class Signatures:
         #: Digest -> why what was said to be behind it is not used.
         self.refused: dict[str, str] = {}
         self.guessed: dict[tuple[str, str], TaskSignature] = {}
+        #: The errors that they declare, by dotted name.
+        self.errors: dict[str, DeclaredError] = {}
         self._room = MAX_KEPT
 
     def settled(self, digest: str) -> bool:
@@ -83,7 +85,8 @@ class Signatures:
                 doubts.append(f"the signatures are more than {MAX_ANSWER:,} characters")
                 break
             try:
-                self.known[told] = self._read(told, text)
+                self.known[told] = signature = self._read(told, text)
+                self.learn(signature)
             except BadSignature as error:
                 self.refused[told] = str(error)
                 doubts.append(f"the signature of {name} is not used: {error}")
@@ -94,6 +97,11 @@ class Signatures:
             raise BadSignature(f"its digest is {digest(text)}, not {told}")
         self._room -= len(text)
         return from_json(text)
+
+    def learn(self, signature: TaskSignature) -> None:
+        """Note the errors that a signature declares."""
+        for error in signature.errors:
+            self.errors[f"{error.module}.{error.name}"] = error
 
     def guess(self, queues: Iterable[str], annotations: Any, docs: Any) -> None:
         """Take what one worker says to __annotations__ and to __doc__."""

@@ -134,6 +134,10 @@ class Fleet:
         self._changed = Condition()
         self._catalog = first or Catalog()
         self.signatures = Signatures()
+        for service in self._catalog.services.values():
+            for spec in service.tasks.values():
+                if spec.signature is not None:
+                    self.signatures.learn(spec.signature)
         self._reports: dict[str, WorkerReport] = {}
         self._silent: dict[str, int] = {}
         self._sweep: Sweep | None = None
@@ -203,7 +207,7 @@ class Fleet:
             self._check(sweep)
         return found
 
-    def signature_of(self, spec: TaskSpec) -> TaskSignature | None:
+    def signature_of(self, spec: TaskSpec, *, wait: bool = True) -> TaskSignature | None:
         """Give a task's signature; where it is only known that there is one, wait for it a while.
 
         None: nobody published it, or nobody told in time (discovery_window).
@@ -211,10 +215,10 @@ class Fleet:
         if spec.signature is not None or spec.digest is None:
             return spec.signature
         digest = spec.digest
-        if not self.signatures.settled(digest) and not self._asked_lately():
+        if wait and not self.signatures.settled(digest) and not self._asked_lately():
             sweep = self._ask()
-            wait = self.options.discovery_window
-            self._wait(lambda: self.signatures.settled(digest) or sweep.closed, wait)
+            limit = self.options.discovery_window
+            self._wait(lambda: self.signatures.settled(digest) or sweep.closed, limit)
         return self.signatures.known.get(digest)
 
     def is_skewed(self, queue: str, task: str) -> bool:

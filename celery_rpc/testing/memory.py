@@ -86,6 +86,7 @@ class MemoryTransport(CallTransport):
             raise ClientClosed("this client is closed")
         envelope = self._writer.write(call)
         pending = self.table.register(call.id, call.task, Deadline.after(call.expires_in), given)
+        pending.decode = call.decode
         self._put(envelope)
         return pending
 

@@ -19,6 +19,7 @@ from celery_rpc.transport.base import CallTransport, Link, Receipt
 from celery_rpc.transport.control import Command
 from celery_rpc.transport.message import Envelope, EnvelopeWriter, announce_sent
 from celery_rpc.transport.outbox import Outbox
+from celery_rpc.transport.outcome import Registry
 from celery_rpc.transport.reader import Reader
 from celery_rpc.transport.replies import ReplyTable
 from celery_rpc.transport.skew import Skew
@@ -49,11 +50,13 @@ class BrokerTransport(CallTransport):
     """One link, one reader thread, one reply queue. Opens at the first use."""
 
     def __init__(
-        self, options: ClientOptions, known_elsewhere: Callable[[Call], bool] = lambda call: False
+        self,
+        options: ClientOptions,
+        registry: Registry,
+        known_elsewhere: Callable[[Call], bool] = lambda call: False,
     ) -> None:
         self.options = options
         self._known_elsewhere = known_elsewhere
-        registry = {name: cls for cls in options.errors for name in names_of(cls)}
         self.skew = Skew()
         self.table = ReplyTable(registry, options.max_in_flight, options.max_reply, self.skew)
         self._link: Link | None = None
@@ -193,6 +196,7 @@ class BrokerTransport(CallTransport):
         envelope = writer.write(call)
         pending = self.table.register(call.id, call.task, deadline, known)
         pending.call = call
+        pending.decode = call.decode
         self.table.counters["sent"] += not call.options.ignore_result
         if self._store is not None:
             self._store.expect(call.id)
@@ -348,8 +352,3 @@ def new_uuid() -> str:
     """Give a random UUID (RFC 9562, version 4) as text; uuid.uuid4 takes twice the time."""
     digits = os.urandom(16).hex()
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
-
-
-def names_of(cls: type[Exception]) -> tuple[str, str]:
-    """Give the names under which a worker may report an exception class."""
-    return cls.__qualname__, f"{cls.__module__}.{cls.__qualname__}"

@@ -15,7 +15,6 @@ from time import time
 from typing import Any
 
 from celery import signals
-from kombu.utils.json import dumps
 
 from celery_rpc.address import Address
 from celery_rpc.call import Call, CallOptions
@@ -251,7 +250,7 @@ def embed(options: CallOptions) -> str:
     if options.link is None and options.link_error is None and not (options.chain or options.chord):
         return _NO_EMBED
     return str(
-        dumps(
+        encode(
             {
                 "callbacks": as_list(options.link),
                 "errbacks": as_list(options.link_error),
@@ -349,7 +348,7 @@ def unencodable(call: Call, error: Exception) -> EncodeError:
 def culprit(path: str, value: Any, depth: int = 0) -> tuple[str, Any] | None:
     """Find the innermost value that is no JSON."""
     try:
-        dumps(value)
+        encode(value)
     except (TypeError, ValueError, RecursionError):
         if depth < 32:
             for name, item in children(value):

@@ -6,8 +6,7 @@ imported modules, and no class is made from a name (CVE-2021-23727 was that).
 
 import builtins
 import json
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from kombu.utils.json import object_hook
 
@@ -25,7 +24,11 @@ JSON_TYPES = frozenset({"application/json", "application/x-json"})
 #: kombu's loads makes a decoder for each call.
 _decode = json.JSONDecoder(object_hook=object_hook).decode
 
-Registry = Mapping[str, type[Exception]]
+
+class Registry(Protocol):
+    """Gives the class that was registered, or declared, under a dotted name; a dict will do."""
+
+    def get(self, name: str, /) -> type[Exception] | None: ...
 
 
 class Malformed(Exception):
@@ -117,8 +120,9 @@ def to_error(
 
 def known_class(module: str, name: str, dotted: str, registry: Registry) -> type[Exception] | None:
     """Give the builtin or registered class of that name, which must be an Exception."""
-    if dotted in registry:
-        return registry[dotted]
+    found = registry.get(dotted)
+    if found is not None:
+        return found
     if module == "builtins":
         found = vars(builtins).get(name)
         if isinstance(found, type) and issubclass(found, Exception):
