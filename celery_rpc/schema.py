@@ -37,8 +37,19 @@ class BadSignature(ValueError):
 
 
 def to_json(signature: TaskSignature) -> str:
-    """Write a signature as JSON: equal signatures give equal text."""
-    return json.dumps(sparse(asdict(signature)), sort_keys=True, separators=(",", ":"))
+    """Write a signature as JSON: the same signature gives the same text."""
+    fields = ordered(sparse(asdict(signature)))
+    return json.dumps(fields, separators=(",", ":"), allow_nan=False)
+
+
+def ordered(value: Any, *, keep: bool = False) -> Any:
+    """Sort the keys of objects, but for ``properties``: the order of a model's fields tells."""
+    if isinstance(value, Mapping):
+        names = list(value) if keep else sorted(value)
+        return {
+            name: ordered(value[name], keep=name == "properties" and not keep) for name in names
+        }
+    return [ordered(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def sparse(fields: Mapping[str, Any]) -> dict[str, Any]:

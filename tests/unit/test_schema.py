@@ -156,6 +156,13 @@ def test_of_any_schema_only_the_grammar_is_left(value: Any) -> None:
     assert to_schema(read) == read
 
 
+def test_the_order_of_fields_is_kept() -> None:
+    fields = {"z": {}, "properties": {"type": "null", "format": "x"}, "a": {}}
+    text = to_json(TaskSignature(returns={"type": "object", "properties": fields}))
+    assert list(from_json(text).returns["properties"]) == ["z", "properties", "a"]
+    assert '"properties":{"format":"x","type":"null"}' in text
+
+
 def test_what_a_newer_service_adds_is_left_out() -> None:
     assert from_json('{"novel": 1, "returns": {"type": "null", "novel": 2}}') == TaskSignature(
         returns={"type": "null"}

@@ -2,6 +2,8 @@
 
 from celery import Celery
 
+from celery_rpc.worker import expose
+
 app = Celery("media", include=["media.tasks"])
 app.conf.update(
     broker_url="redis://localhost:6379/0",  # unless $CELERY_BROKER_URL says otherwise
@@ -10,3 +12,4 @@ app.conf.update(
     task_default_queue="media",
     accept_content=["json"],
 )
+expose(app)  # callers see parameters, types and errors; costs nothing until one asks
