@@ -22,11 +22,10 @@ class KnownErrors:
 
     def get(self, name: str) -> type[Exception] | None:
         """Give the class of that name, or None."""
-        found = self._classes.get(name)
-        if found is None:
-            declared = self._find(name)
-            return None if declared is None else class_of(declared)
-        return found
+        declared = None if name in self._classes else self._find(name)
+        if declared is None:
+            return self._classes.get(name)
+        return self._classes.get(declared.name) or class_of(declared)
 
     def caught_as(self, error: DeclaredError) -> type[RemoteError]:
         """Give the class that a declared error is raised as."""
