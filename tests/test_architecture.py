@@ -72,8 +72,8 @@ ROOMS: dict[str, set[str]] = {
         "transport", "url",
     },
     "cli": {
-        "__init__", "address", "client", "config", "deadline", "errors", "model", "proxy", "reply",
-        "testing", "transport", "url",
+        "__init__", "address", "binding", "client", "config", "deadline", "errors", "model",
+        "proxy", "reply", "signature", "testing", "transport", "url",
     },
     "__init__": {
         "canvas", "client", "config", "errors", "model", "pending", "proxy", "reply", "retry",

@@ -146,7 +146,7 @@ def check_fleet(session: Session, queues: Sequence[str]) -> Iterator[Finding]:
 
 
 def check_service(service: Service, backend: str) -> Iterator[Finding]:
-    """Look at where results go, and at tasks that not every worker has."""
+    """Look at where results go, and at tasks on which the workers differ."""
     wanted = "rpc" if backend == "rpc://" else "redis"
     told = [task for task in service.public.values() if task.backend and not task.ignore_result]
     for other in sorted({task.backend for task in told if task.backend} - {wanted}):
@@ -169,6 +169,12 @@ def check_service(service: Service, backend: str) -> Iterator[Finding]:
             f"{task} is only on {some(sorted(nodes))}, of {len(service.workers)} workers of "
             f"{service.queue}",
             "run one version of the service; until then calls are tried again",
+        )
+    for task, digests in service.skewed.items():
+        yield Finding(
+            Severity.WARNING,
+            f"{task} has {len(digests)} signatures on {service.queue}",
+            "run one version of the service; until then its arguments are not checked",
         )
 
 

@@ -1,11 +1,12 @@
 """What is there: ``ls``, ``describe`` and ``ping``."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
 
+from celery_rpc.binding import to_inspect
 from celery_rpc.cli.connection import Session, open_session, say_doubts
 from celery_rpc.cli.failure import say
 from celery_rpc.cli.options import connection_options, given, json_option
@@ -23,6 +24,7 @@ from celery_rpc.cli.paths import complete_path, complete_queue, find, path_of, p
 from celery_rpc.errors import DiscoveryError
 from celery_rpc.model import Catalog, Service, TaskSpec
 from celery_rpc.proxy import TaskProxy
+from celery_rpc.signature import TaskSignature
 
 #: Seconds to wait for the answer to a ping.
 PING_WINDOW = 1.0
@@ -41,8 +43,8 @@ def ls(ctx: click.Context, queue: str | None, as_json: bool) -> None:
     In a pipe: a line each, columns separated by tabs, no header.
     """
     with open_session(ctx) as session:
-        service = session.client.service(queue) if queue is not None else None
         catalog = session.client.catalog
+        service = session.client.service(queue) if queue is not None else None
         if as_json:
             print_json(plain_catalog(session, catalog) if service is None else plain(service))
         elif service is not None:
@@ -59,7 +61,7 @@ def print_services(session: Session, catalog: Catalog) -> None:
             str(len(service.public)),
             str(len(service.workers)),
             backends_of(service.public.values()),
-            Cell(f"{len(service.partial)} partial" if service.partial else "", DOUBT),
+            Cell(doubts_of(service), DOUBT),
         ]
         for service in catalog.services.values()
     ]
@@ -80,12 +82,13 @@ def print_tasks(catalog: Catalog, service: Service) -> None:
             Cell(path_of(catalog, service, task.name), "bold"),
             share(service, task.name),
             backends_of([task]),
-            Cell(remark(service, task), DOUBT if task.name in service.partial else "dim"),
+            task.level.value,
+            Cell(remark(service, task), DOUBT if is_doubtful(service, task) else "dim"),
         ]
         for task in service.public.values()
     ]
     title = f"{service.queue}   {count(len(rows), 'task')}, {count(len(service.workers), 'worker')}"
-    print_table(["TASK", "WORKERS", "BACKEND", ""], rows, title=title)
+    print_table(["TASK", "WORKERS", "BACKEND", "LEVEL", ""], rows, title=title)
 
 
 @click.command()
@@ -102,11 +105,13 @@ def describe(ctx: click.Context, path: str, as_json: bool) -> None:
         found = find(session.client, path)
         catalog = session.client.catalog
         if isinstance(found, TaskProxy):
+            catalog = session.client.detailed()
             service = session.client.service(found.queue)
+            task = service.tasks.get(found.name, found.spec)
             if as_json:
-                print_json(plain_task(service, found.spec))
+                print_json(plain_task(service, task))
             else:
-                print_facts(task_facts(catalog, service, found.spec))
+                print_facts(task_facts(catalog, service, task))
         elif as_json:
             print_json(plain(found))
         else:
@@ -116,7 +121,7 @@ def describe(ctx: click.Context, path: str, as_json: bool) -> None:
 
 def task_facts(catalog: Catalog, service: Service, task: TaskSpec) -> dict[str, Sequence[str]]:
     """Give what is known of a task."""
-    known = {each.name for each in dataclasses.fields(TaskSpec)} - {"name", "backend"}
+    known = {each.name for each in dataclasses.fields(TaskSpec)} - {"name", "backend", "signature"}
     partial = task.name in service.partial
     holders = service.partial.get(task.name, service.workers)
     return {
@@ -126,9 +131,31 @@ def task_facts(catalog: Catalog, service: Service, task: TaskSpec) -> dict[str, 
         "python": [f"{python_of(service, task)}(...)"],
         "backend": [task.backend or "unknown"],
         **{name: [to_json(getattr(task, name))] for name in sorted(known)},
+        "level": [task.level.value],
+        **signature_facts(task.signature),
         "workers": sorted(holders),
         "partial": [f"on {share(service, task.name)} workers"] if partial else [],
+        "skewed": skewed_facts(service.skewed.get(task.name, {})),
     }
+
+
+def signature_facts(signature: TaskSignature | None) -> dict[str, Sequence[str]]:
+    """Give what a task's signature tells."""
+    if signature is None:
+        return {}
+    return {
+        "signature": [str(to_inspect(signature))],
+        "doc": signature.doc.splitlines(),
+        "errors": [f"{each.name}: {each.doc}".rstrip(": ") for each in signature.errors],
+        "deprecated": [signature.deprecated] if signature.deprecated else [],
+        "version": [signature.version] if signature.version else [],
+        "not known": signature.gaps,
+    }
+
+
+def skewed_facts(digests: Mapping[str, frozenset[str]]) -> list[str]:
+    """Say which workers publish which signature."""
+    return [f"{digest}: {', '.join(sorted(nodes))}" for digest, nodes in digests.items()]
 
 
 def service_facts(catalog: Catalog, service: Service) -> dict[str, Sequence[str]]:
@@ -145,6 +172,11 @@ def service_facts(catalog: Catalog, service: Service) -> dict[str, Sequence[str]
         "workers": sorted(service.workers),
         "tasks": [path_of(catalog, service, task) for task in service.public],
         "partial": partial,
+        "skewed": [
+            f"{task}: {line}"
+            for task, digests in service.skewed.items()
+            for line in skewed_facts(digests)
+        ],
     }
 
 
@@ -198,8 +230,20 @@ def share(service: Service, task: str) -> str:
     return str(every) if holders is None else f"{len(holders)}/{every}"
 
 
+def doubts_of(service: Service) -> str:
+    """Give how many tasks the workers do not agree on."""
+    counted = {"partial": len(service.partial), "skewed": len(service.skewed)}
+    return ", ".join(f"{number} {what}" for what, number in counted.items() if number)
+
+
+def is_doubtful(service: Service, task: TaskSpec) -> bool:
+    return task.name in service.partial or task.name in service.skewed
+
+
 def remark(service: Service, task: TaskSpec) -> str:
     remarks: list[str] = []
+    if task.name in service.skewed:
+        remarks.append(f"skewed: {len(service.skewed[task.name])} signatures")
     if task.name in service.partial:
         remarks.append(f"partial: {', '.join(sorted(service.partial[task.name]))}")
     if task.ignore_result:
@@ -232,4 +276,6 @@ def plain_task(service: Service, task: TaskSpec) -> dict[str, Any]:
     """Give a task as JSON has it."""
     holders = service.partial.get(task.name, service.workers)
     return {**to_plain(task), "queue": service.queue, "python": python_of(service, task),
-            "workers": sorted(holders), "partial": task.name in service.partial}  # fmt: skip
+            "level": task.level.value, "workers": sorted(holders),
+            "partial": task.name in service.partial,
+            "skewed": to_plain(service.skewed.get(task.name, {}))}  # fmt: skip

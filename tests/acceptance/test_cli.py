@@ -222,7 +222,7 @@ class TestListings:
         assert [line[0] for line in lines] == [
             f"mail.{name}" for name in ("deliver", "digest", "log", "send", "slow")
         ]
-        assert lines[2] == ["mail.log", "1", "rpc", "no result"]
+        assert lines[2] == ["mail.log", "1", "rpc", "schema", "no result"]
 
     def test_ls_as_json(self, url: str) -> None:
         shown = json.loads(run("-b", url, "ls", "--json").stdout)
@@ -265,6 +265,11 @@ class TestListings:
         assert "python\tclient.legacy.tasks.ping" in shown
         plain = json.loads(run("-b", url, "describe", "mail.log", "--json").stdout)
         assert (plain["queue"], plain["ignore_result"]) == ("mail", True)
+        assert (plain["level"], plain["skewed"]) == ("schema", {})
+        assert plain["signature"]["parameters"][0]["name"] == "line"
+        shown = run("-b", url, "describe", "billing.charge").stdout
+        assert "signature\t(account: str, amount: Decimal) -> Receipt\n" in shown
+        assert "errors\tInsufficientFunds: The account holds less" in shown
 
     def test_ping_gives_milliseconds(self, url: str) -> None:
         done = run("-b", url, "ping")
