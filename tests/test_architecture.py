@@ -90,6 +90,7 @@ FOREIGN: dict[str, set[str]] = {
     "kombu": {
         "transport.amqp", "transport.headers", "transport.kombu", "transport.message",
         "transport.outcome", "transport.redis", "transport.replies", "testing.memory",
+        "canvas.snapshot",
     },
     "redis": {"transport.endpoint", "transport.redis", "transport.resp", "transport.wire"},
     "amqp": {

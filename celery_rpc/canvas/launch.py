@@ -1,6 +1,6 @@
 """Launch: a graph is sent whole where the workers need no help, and run on the client otherwise."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 from uuid import uuid4
@@ -58,7 +58,7 @@ def check(graph: Graph, client: LaunchClient) -> None:
         CanvasError: names the first step that cannot run, and why.
     """
     graph.check()
-    awaited = {parent.index for node in graph.nodes for parent in node.after}
+    awaited = awaited_by(graph.steps)
     answers: dict[tuple[str, str, bool | None], bool] = {}
     for step in graph.steps:
         kind = step.address.queue, step.task, step.options.ignore_result
@@ -71,6 +71,19 @@ def check(graph: Graph, client: LaunchClient) -> None:
                     ".set(ignore_result=False)"
                 )
             step.options = replace(step.options, ignore_result=True)
+
+
+def awaited_by(steps: Iterable[Node]) -> set[int]:
+    """Give the places of all that steps wait for: of a list also its members."""
+    found: set[int] = set()
+    waiting = [parent for step in steps for parent in step.after]
+    while waiting:
+        node = waiting.pop()
+        if node.index not in found:
+            found.add(node.index)
+            if not isinstance(node, Step):
+                waiting += node.after
+    return found
 
 
 def sent_whole(graph: Graph, client: LaunchClient, deadline: Deadline) -> "Whole | None":

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from celery_rpc.canvas.graph import Graph
-from celery_rpc.canvas.launch import apart, check, in_line
-from celery_rpc.canvas.nodes import Gate, Join, Node, Step
+from celery_rpc.canvas.launch import apart, awaited_by, check, in_line
 from celery_rpc.errors import RpcError
 
 
@@ -60,22 +59,16 @@ def plan_of(graph: Graph, client: Any) -> Plan:
     forwarded = {step.index for _, rest in in_line(graph) or () for step in rest}
     if apart(graph, client.max_in_flight) is not None or forwarded:
         forwarded |= {step.index for step in graph.steps if step.aside}
+    places = {step.index for step in graph.steps}
     steps = [
         PlannedStep(
             number=step.index,
             task=step.task,
             queue=step.address.queue,
-            after=sorted({each.index for parent in step.after for each in steps_before(parent)}),
+            after=sorted(awaited_by([step]) & places),
             workers=client.listeners(step),
             sent_by="worker" if step.index in forwarded else "client",
         )
         for step in graph.steps
     ]
     return Plan(steps, problem)
-
-
-def steps_before(node: Node) -> list[Node]:
-    """Give the steps that a node stands for: a list stands for its members."""
-    if isinstance(node, Join | Gate):
-        return [step for member in node.after for step in steps_before(member)]
-    return [node] if isinstance(node, Step) else []

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from celery_rpc.call import Call, CallOptions, Decode
 from celery_rpc.canvas.nodes import Given, Node, Nodes, Step
 from celery_rpc.canvas.results import result_of
+from celery_rpc.canvas.snapshot import snapshot
 from celery_rpc.clock import Alarm, Clock
 from celery_rpc.config import UNSET, Unset
 from celery_rpc.deadline import NEVER, Deadline
@@ -416,9 +417,22 @@ class Run:
         counts = Counter(self._states[step.index] for step in self.graph.steps)
         return RunStatus(*(counts[state] for state in StepState))
 
-    def state(self, step: Step) -> StepState:
+    def state(self, step: Node) -> StepState:
         """Tell how far a step has come."""
         return self._states[step.index]
+
+    def value(self, node: Node) -> Any:
+        """Give the value of a node that has been reached."""
+        return self._values[node.index]
+
+    def error(self, node: Node) -> Exception | None:
+        """Give the error of a step that has failed, or that depends on one."""
+        failure = self._failures.get(node.index)
+        return None if failure is None else failure.error
+
+    def snapshot(self) -> dict[str, Any]:
+        """Give the run as it stands as one JSON value."""
+        return snapshot(self)
 
     @property
     def done(self) -> bool:

@@ -16,7 +16,7 @@ from celery_rpc.caller import LiveCaller
 from celery_rpc.client import Client
 from celery_rpc.config import ClientOptions
 from celery_rpc.deadline import Deadline
-from celery_rpc.errors import ClientClosed
+from celery_rpc.errors import ClientClosed, RpcError
 from celery_rpc.pending import Outcome, Pending
 from celery_rpc.reply import Cancellation
 from celery_rpc.transport.base import CallTransport
@@ -142,7 +142,11 @@ class MemoryTransport(CallTransport):
         while (envelope := self._queue.get()) is not None:
             args, kwargs, embed = loads(envelope.body)
             app = self.services.get(envelope.address.queue)
-            self._work(envelope, app, args, kwargs, embed)
+            try:
+                self._work(envelope, app, args, kwargs, embed)
+            except RpcError as error:  # what comes next cannot be sent: a worker fails the task
+                meta = failure(type(error).__module__, type(error).__qualname__, error.args)
+                self.table.deliver_meta({"task_id": envelope.id, **meta})
 
     def _work(
         self, envelope: Envelope, app: Any, args: Any, kwargs: Any, embed: dict[str, Any]
