@@ -13,7 +13,7 @@ from pydantic import ConfigDict, PydanticUserError, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
-from celery_rpc.schema import to_schema
+from celery_rpc.schema import REFERENCE, to_schema
 from celery_rpc.signature import Schema
 
 Mode = Literal["validation", "serialization"]
@@ -110,11 +110,52 @@ class TypeBook:
             schema_generator=generator,
         )
         definitions = shared.get("$defs", {})
+        names = reunited(definitions)
         return (
-            {name: to_schema(schema) for (name, _), schema in described.items()},
-            {name: to_schema(schema) for name, schema in definitions.items()},
+            {name: to_schema(renamed(each, names)) for (name, _), each in described.items()},
+            {
+                names.get(str(name), str(name)): to_schema(renamed(each, names))
+                for name, each in definitions.items()
+            },
             list(dict.fromkeys(gaps)),
         )
+
+
+def reunited(definitions: Mapping[str, Any]) -> dict[str, str]:
+    """Give one name to models that pydantic took apart only because they refer to themselves.
+
+    It writes ``Node-Input`` and ``Node-Output`` where arguments and results are described
+    differently; each then refers to itself, so that they differ in that at least.
+    """
+    pairs = {
+        base
+        for name in definitions
+        if (base := name.removesuffix("-Input")) not in definitions
+        and f"{base}-Output" in definitions
+    }
+    while True:
+        names = {f"{base}-{way}": base for base in pairs for way in ("Input", "Output")}
+        apart = {
+            base
+            for base in pairs
+            if renamed(definitions[f"{base}-Input"], names)
+            != renamed(definitions[f"{base}-Output"], names)
+        }
+        if not apart:
+            return names
+        pairs -= apart
+
+
+def renamed(schema: Any, names: Mapping[str, str]) -> Any:
+    """Give a schema whose references go by other names."""
+    if isinstance(schema, list):
+        return [renamed(each, names) for each in schema]
+    if isinstance(schema, Mapping):
+        return {key: renamed(each, names) for key, each in schema.items()}
+    if isinstance(schema, str) and schema.startswith(REFERENCE):
+        name = schema.removeprefix(REFERENCE)
+        return f"{REFERENCE}{names.get(name, name)}"
+    return schema
 
 
 def adapter_of(annotation: Any) -> TypeAdapter[Any]:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import pytest
 from celery import Celery
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, computed_field
 
 from celery_rpc.model import Catalog, Level
 from celery_rpc.schema import digest, from_json, to_json
@@ -163,6 +163,31 @@ def test_recursive_types_refer_to_themselves() -> None:
     assert items == {"$ref": "#/$defs/Node"}
     signature = describe(task_of(typed.count_points.run))
     assert signature.definitions.keys() == {"Point", "Shape"}
+
+
+def test_a_recursive_model_is_one_whether_taken_or_given() -> None:
+    def function(node: Node) -> Node: ...  # type: ignore[empty-body]
+
+    signature = describe(task_of(function))
+    assert list(signature.definitions) == ["Node"]
+    assert signature.returns == signature.parameters[0].schema == {"$ref": "#/$defs/Node"}
+
+
+class Stamped(BaseModel):
+    """A model that gives more than it takes."""
+
+    inner: "Stamped | None" = None
+
+    @computed_field
+    def stamp(self) -> int:
+        return 1
+
+
+def test_a_model_that_gives_more_than_it_takes_is_two() -> None:
+    def function(it: Stamped) -> Stamped: ...  # type: ignore[empty-body]
+
+    signature = describe(task_of(function))
+    assert list(signature.definitions) == ["Stamped-Input", "Stamped-Output"]
 
 
 def test_generic_models_are_described_for_their_arguments() -> None:
