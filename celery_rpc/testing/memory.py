@@ -42,7 +42,10 @@ def in_memory(services: Mapping[str, Celery], **options: Any) -> Client:
         options: fields of ClientOptions, such as ``timeout`` or ``max_in_flight``.
     """
     settings = ClientOptions(broker=BrokerUrl.parse("memory://"), **options)
-    return Client(settings, LiveCaller(settings, MemoryTransport(services, settings)))
+    transport = MemoryTransport(services, settings)
+    caller = LiveCaller(settings, transport)
+    transport.table.registry = caller.errors
+    return Client(settings, caller)
 
 
 class MemoryTransport(CallTransport):
@@ -112,7 +115,9 @@ class MemoryTransport(CallTransport):
     ) -> int | None:
         for ticket, command in commands.items():
             for queue, app in self.services.items():
-                answer(ticket, {f"{queue}@memory": answer_of(command, queue, app)})
+                node = f"{queue}@memory"
+                if command.destination is None or node in command.destination:
+                    answer(ticket, {node: answer_of(command, queue, app)})
         return len(self.services)
 
     def unexpect(self, commands: Mapping[str, Command]) -> None:
@@ -212,9 +217,18 @@ def answer_of(command: Command, queue: str, app: Celery) -> Any:
     if command.method == "active_queues":
         return [{"name": queue, "exchange": {"name": "", "type": "direct"}, "routing_key": queue}]
     if command.method == "registered":
+        items = command.arguments["taskinfoitems"]
         return [
-            f"{name} [backend={RPC_BACKEND} ignore_result={bool(task.ignore_result)}]"
+            entry(name, task, items)
             for name, task in sorted(app.tasks.items())
             if not name.startswith("celery.")
         ]
     return {"error": f"the memory transport knows no {command.method!r}"}
+
+
+def entry(name: str, task: Any, items: Sequence[str]) -> str:
+    """Give a task with some of its attributes, as the registered command shows it."""
+    shown = {"backend": RPC_BACKEND, "ignore_result": bool(task.ignore_result)}
+    fields = {item: shown.get(item, getattr(task, item, None)) for item in items}
+    told = [f"{item}={value}" for item, value in fields.items() if value is not None]
+    return f"{name} [{' '.join(told)}]" if told else name

@@ -140,6 +140,11 @@ class TestArguments:
         assert refused(lambda: client.typed.later("soon")).parameter == "when"
         assert refused(lambda: client.typed.later(5)).parameter == "when"
 
+    def test_the_first_call_waits_for_the_signature(self, new_client: Any) -> None:
+        for _ in range(5):
+            assert refused(lambda: new_client().typed.add("1")).parameter == "x"
+            assert refused(lambda: asyncio.run(new_client().typed.add.aio("1"))).parameter == "x"
+
     def test_it_can_be_turned_off(self, client: Any, new_client: Any) -> None:
         with pytest.raises(TypeError) as caught:
             client.typed.add.options(validate=False)("1", 2)
