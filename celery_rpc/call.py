@@ -1,7 +1,7 @@
 """Call and CallOptions: one request as a value."""
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -132,11 +132,15 @@ class CallOptions:
         """True where a call that was not sent is made again."""
         return self.wait_for_ready or isinstance(self.retry, Retry)
 
-    def as_celery(self) -> dict[str, Any]:
-        """Give what differs from the defaults, as the options of a Celery signature."""
+    def as_celery(self, keep: Collection[str] = ()) -> dict[str, Any]:
+        """Give what differs from the defaults, as the options of a Celery signature.
+
+        Args:
+            keep: options that Celery does not know, but who reads the signature does.
+        """
         found: dict[str, Any] = {}
         for each in fields(self):
-            if each.name in LOCAL:
+            if each.name in LOCAL and each.name not in keep:
                 continue
             value = getattr(self, each.name)
             if value != each.default and value is not UNSET:

@@ -296,6 +296,19 @@ class LiveCaller:
         ignored = step.options.ignore_result
         return not (spec.ignore_result if ignored is None else ignored)
 
+    def bind_step(self, step: "Step") -> tuple[Sequence[Any], Mapping[str, Any]]:
+        """Give the arguments of a step as they are sent, as far as its signature is known.
+
+        Raises:
+            ArgumentsError: they do not fit.
+        """
+        spec = self.fleet.peek().find(step.address.queue, step.task)
+        target = None if spec is None else Target(spec, step.address, step.options)
+        if target is None or not self.contracts.is_ready(target):
+            return step.args, step.kwargs
+        args, kwargs, _ = self.contracts.bind(target, step.args, step.kwargs)
+        return args, kwargs
+
     def _spec(self, queue: str, task: str) -> TaskSpec | None:
         """Give what is known of a task; None for those of Celery itself, which no worker names."""
         if task.startswith(BUILTIN_PREFIX):

@@ -58,7 +58,8 @@ class Graph(Nodes):
             after: the step that it waits for, whose result goes before its own arguments; a list
                 of steps, whose results go there as one list; or a dict, keyword -> step. A
                 signature that is immutable (``si``) waits, and takes no result.
-            timeout: seconds until it must have ended, from when it is sent.
+            timeout: seconds until it must have ended, from when it is sent, and so for each
+                attempt; left out, the policy's attempt_timeout.
             retry: a Retry: after which failures it is sent again, and when.
 
         Raises:
@@ -71,7 +72,7 @@ class Graph(Nodes):
         ):
             del self.nodes[before:]
             raise CanvasError(f"a step is one task, not {signature!r}: use Graph.from_canvas")
-        step.timeout, step.retry = timeout, retry
+        step.timeout, step.retry = timeout, retry or step.retry
         if after is not None:
             self._come_after(step, after, immutable=bool(to_signature(signature).immutable))
         return step

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -28,6 +29,7 @@ class LaunchClient(RunClient, Protocol):
     def max_in_flight(self) -> int: ...
     def send_calls(self, calls: Sequence[Call]) -> list[Pending]: ...
     def check_step(self, step: Step) -> bool: ...
+    def bind_step(self, step: Step) -> tuple[Sequence[Any], Mapping[str, Any]]: ...
 
 
 def launch(graph: Graph, client: LaunchClient, deadline: Deadline = NEVER) -> Any:
@@ -56,6 +58,7 @@ def check(graph: Graph, client: LaunchClient) -> None:
 
     Raises:
         CanvasError: names the first step that cannot run, and why.
+        ArgumentsError: names the parameter that does not fit, or is missing.
     """
     graph.check()
     awaited = awaited_by(graph.steps)
@@ -71,6 +74,8 @@ def check(graph: Graph, client: LaunchClient) -> None:
                     ".set(ignore_result=False)"
                 )
             step.options = replace(step.options, ignore_result=True)
+        if step.passing is Passing.NOTHING:  # all of its arguments are there
+            step.args, step.kwargs = client.bind_step(step)
 
 
 def awaited_by(steps: Iterable[Node]) -> set[int]:
@@ -154,6 +159,10 @@ class Whole:
         self._pending.update(
             {step.index: pending for (step, _), pending in zip(plan, sent, strict=True)}
         )
+        for first, rest in plan:
+            line = [self._pending[step.index] for step in (first, *rest)]
+            for place, pending in enumerate(line[:-1], 1):
+                pending.on_done(partial(fail_with, pending, line[place:]))
 
     def _call(self, step: Step, rest: Sequence[Step], deadline: Deadline) -> Call:
         root = self.id_of(step)
@@ -190,6 +199,14 @@ class Whole:
 
     def pending(self, node: Node) -> Pending:
         return self._pending[node.index]
+
+
+def fail_with(failed: Pending, rest: Sequence[Pending]) -> None:
+    """End what a failed step would have come to with its error, which names it."""
+    outcome = failed.outcome
+    if outcome is not None and outcome.error is not None:
+        for each in rest:
+            each.resolve(outcome)
 
 
 def message(step: Step, options: Mapping[str, Any]) -> dict[str, Any]:

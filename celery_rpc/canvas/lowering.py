@@ -14,6 +14,7 @@ from celery_rpc.call import DEFAULTS, CallOptions
 from celery_rpc.canvas.nodes import Node, Nodes, Passing, Step
 from celery_rpc.canvas.stock import Chain, Chord, Chunks, Group, Signature, to_signature
 from celery_rpc.errors import CanvasError
+from celery_rpc.retry import Retry
 
 #: Options of a canvas that are not passed on to the tasks in it.
 OWN = frozenset({"task_id", "link", "link_error", "chain", "chord", "group_id", "group_index",
@@ -165,6 +166,7 @@ class Lowering:
         args, kwargs = tuple(signature.args), dict(signature.kwargs)
         if not signature.immutable:
             args, kwargs = (*context.args, *args), {**kwargs, **context.kwargs}
+        read = self.options(options, context.errbacks)
         step: Step = self.nodes.put(
             Step(
                 after=source,
@@ -173,7 +175,8 @@ class Lowering:
                 address=address_of(signature),
                 args=args,
                 kwargs=kwargs,
-                options=self.options(options, context.errbacks),
+                options=read,
+                retry=read.retry if isinstance(read.retry, Retry) else None,
                 passing=Passing.VALUE if source and not signature.immutable else Passing.NOTHING,
                 aside=context.aside,
             )

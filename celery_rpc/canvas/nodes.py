@@ -98,6 +98,13 @@ class Step(Node):
     retry: Retry | None = None
 
     @property
+    def patience(self) -> float | None:
+        """Seconds until an attempt must have ended."""
+        if self.timeout is None and self.retry is not None:
+            return self.retry.attempt_timeout
+        return self.timeout
+
+    @property
     def label(self) -> str:
         """Name the step, for people."""
         return f"step {self.index} ({self.task} on {self.address.queue})"

@@ -9,8 +9,9 @@ from functools import partial
 from threading import Lock
 from typing import Any, Protocol
 
+from celery_rpc.address import Address
 from celery_rpc.call import Call, CallOptions, Decode
-from celery_rpc.canvas.nodes import Given, Node, Nodes, Step
+from celery_rpc.canvas.nodes import Given, Join, Node, Nodes, Step
 from celery_rpc.canvas.results import result_of
 from celery_rpc.canvas.snapshot import snapshot
 from celery_rpc.clock import Alarm, Clock
@@ -57,6 +58,7 @@ class RunClient(Protocol):
     @property
     def timeout(self) -> float | None: ...
     def new_id(self) -> str: ...
+    def decoder(self, address: Address, task: str) -> Decode | None: ...
     def reply(self, task_id: str) -> Reply[Any]: ...
     def send_step(self, call: Call, pending: Pending | None) -> Pending: ...
     def hold(self, pending: Pending) -> None: ...
@@ -130,8 +132,6 @@ class Run:
         #: Errbacks that were called, by identity: they are shared by what they stand guard over.
         self._called: set[int] = set()
         self._options: dict[int, CallOptions] = {}
-        #: What reads the results of steps; between steps they are passed on as they came.
-        self._decodes: dict[int, Decode] = {}
         self._alarms: dict[int, Alarm] = {}
         self._inbox: deque[Callable[[], object]] = deque()
         self._lock = Lock()
@@ -200,22 +200,20 @@ class Run:
             self._ended(index, Outcome("FAILURE", error=error))
             return
         self._change(index, StepState.SENT)
-        if pending.decode is not None:
-            self._decodes[index] = pending.decode
         if step.options.ignore_result:  # no reply comes, and nobody waits for it
             self.client.forget(pending.id)
             self._succeed(index, None)
             return
         self._fly(index, pending)
-        if step.timeout is not None:
+        if step.patience is not None:
             self._alarms[index] = self.client.clock.after(
-                step.timeout, partial(self._too_late, pending, step)
+                step.patience, partial(self._too_late, pending, step)
             )
 
     def _call(self, step: Step, again: bool) -> Call:
         args, kwargs = step.arguments(self._before(step))
         left = self.deadline.remaining()
-        limits = [each for each in (step.timeout, left) if each is not None]
+        limits = [each for each in (step.patience, left) if each is not None]
         return Call(
             id=self.client.new_id() if again else self.id_of(step),
             task=step.task,
@@ -302,10 +300,24 @@ class Run:
         if failed:
             self._over.resolve(failed[0])
             return
-        if len(self._ends) == 1 and self._ends[0].index in self._decodes:
-            self._over.decode = self._decodes[self._ends[0].index]
+        self._over.decode = self._read_ends
         values = [self._values[node.index] for node in self._ends]
         self._over.resolve(Outcome("SUCCESS", values[0] if len(values) == 1 else values))
+
+    def _read_ends(self, value: Any) -> Any:
+        """Give the value of the run in the types that its last tasks declare."""
+        if len(self._ends) == 1:
+            return self._read(self._ends[0], value)
+        return [self._read(node, each) for node, each in zip(self._ends, value, strict=True)]
+
+    def _read(self, node: Node, value: Any) -> Any:
+        if isinstance(node, Join):
+            return [self._read(node, each) for node, each in zip(node.after, value, strict=True)]
+        decode = self._decode(node)
+        return value if decode is None else decode(value)
+
+    def _decode(self, node: Node) -> Decode | None:
+        return self.client.decoder(node.address, node.task) if isinstance(node, Step) else None
 
     def _change(self, index: int, state: StepState) -> None:
         self._states[index] = state
@@ -356,7 +368,7 @@ class Run:
         self.client.forget(pending.id)
         pending.fail(
             DeadlineExceeded(
-                f"{step.label} did not end within its {step.timeout:g} s; it may still run",
+                f"{step.label} did not end within its {step.patience:g} s; it may still run",
                 task_id=pending.id,
                 state=pending.state,
             )
@@ -406,7 +418,9 @@ class Run:
         if flying is not None and (not isinstance(node, Step) or node.retry is None):
             return flying
         task = node.task if isinstance(node, Step) else ""
-        return Pending(self.id_of(node), task, self.deadline)
+        made = Pending(self.id_of(node), task, self.deadline)
+        made.decode = self._decode(node)
+        return made
 
     def _outcome(self, index: int) -> Outcome:
         failure = self._failures.get(index)

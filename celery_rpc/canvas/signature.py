@@ -205,6 +205,9 @@ class chunks(Canvas, Chunks):  # type: ignore[misc] # noqa: N801
         return self.apply_async(**options)
 
 
+#: Options that a run on the client heeds; they do not go to workers.
+HEEDED = frozenset({"retry", "idempotent"})
+
 #: Celery's classes, and ours.
 KINDS: Sequence[tuple[Any, Any]] = (
     (Chain, chain),
@@ -301,7 +304,7 @@ def make_signature(
         target.spec.name,
         args=tuple(args),
         kwargs=dict(kwargs),
-        options={**target.options.as_celery(), **target.address.options},
+        options={**target.options.as_celery(HEEDED), **target.address.options},
         app=app,
         immutable=immutable,
     )

@@ -17,7 +17,9 @@ WAIT = 20.0
 
 def test_a_failed_step_ends_what_depends_on_it_with_its_error(client: Any) -> None:
     calc = client.calc
-    flow = calc.add.s(1, 1) | group(calc.fail.si("KeyError", "inside"), calc.add.s(1)) | calc.echo.s()
+    flow = (
+        calc.add.s(1, 1) | group(calc.fail.si("KeyError", "inside"), calc.add.s(1)) | calc.echo.s()
+    )
     result = flow.delay()
     with pytest.raises(KeyError, match="inside") as caught:
         result.get(timeout=WAIT)
