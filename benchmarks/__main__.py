@@ -11,7 +11,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from benchmarks import batch, calls, crowd, discovery, imports
+from benchmarks import batch, calls, canvas, crowd, discovery, imports
 from benchmarks.rows import Row
 from benchmarks.servers import BROKERS, Servers, serve
 from benchmarks.table import to_table
@@ -23,6 +23,7 @@ FAMILIES: dict[str, Callable[[Servers, int], list[Row]]] = {
     "gather": crowd.gather,
     "concurrent": crowd.concurrent,
     "batch": batch.measure,
+    "canvas": canvas.measure,
     "imports": imports.measure,
 }
 
@@ -33,14 +34,20 @@ FAMILIES: dict[str, Callable[[Servers, int], list[Row]]] = {
 @click.option("--pool", type=click.Choice(["prefork", "threads", "solo"]), default="prefork",
               show_default=True, help="The worker's pool, of two.")  # fmt: skip
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True)
+@click.option("--quick", is_flag=True, help="Smaller canvases: stock Celery takes minutes.")
 @click.option("--json", "file", type=click.Path(path_type=Path), help="Write all figures there.")
-def main(broker: str, only: tuple[str, ...], pool: Pool, rounds: int, file: Path | None) -> None:
+def main(
+    broker: str, only: tuple[str, ...], pool: Pool, rounds: int, quick: bool, file: Path | None
+) -> None:
     """Measure ours and stock Celery in turns, on one broker and one worker."""
     console = Console()
     taken: dict[str, Any] = {}
     for kind in BROKERS if broker == "both" else (broker,):
         rows: list[Row] = []
-        with console.status(f"{kind}: starting") as status, serve(kind, pool) as servers:
+        with (
+            console.status(f"{kind}: starting") as status,
+            serve(kind, pool, quick=quick) as servers,
+        ):
             for name in only or FAMILIES:
                 status.update(f"{kind}: {name}")
                 rows += FAMILIES[name](servers, rounds)

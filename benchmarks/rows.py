@@ -1,4 +1,4 @@
-"""Row: one measure of both sides, and what was wanted of it."""
+"""Row: one measure of ours and of what it is compared with, and what was wanted of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The largest share of stock Celery's figure that ours may have."""
+    """The largest share of the other figure that ours may have."""
 
     share: float
 
@@ -18,19 +18,21 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One measure: what each round gave for ours and for stock Celery, in one unit."""
+    """One measure: what each round gave for ours and for the other side, in one unit."""
 
     name: str
     measure: str
     unit: str
     ours: Sequence[float]
-    stock: Sequence[float]
+    other: Sequence[float]
     wanted: Wanted | None = None
+    #: Who the other side is.
+    against: str = "stock"
 
     @property
     def share(self) -> float:
-        """The median, over the rounds, of ours divided by stock; below one we are better."""
-        return median(ours / stock for ours, stock in zip(self.ours, self.stock, strict=True))
+        """The median, over the rounds, of ours divided by the other; below one we are better."""
+        return median(ours / other for ours, other in zip(self.ours, self.other, strict=True))
 
     @property
     def met(self) -> bool | None:
@@ -47,12 +49,13 @@ class Row:
             "wanted": None if self.wanted is None else self.wanted.share,
             "met": self.met,
             "ours": [round(each, 3) for each in self.ours],
-            "stock": [round(each, 3) for each in self.stock],
+            "against": self.against,
+            "other": [round(each, 3) for each in self.other],
         }
 
 
 def to_text(share: float, sign: str = "") -> str:
-    """Show a share of stock's figure: as such, or as "times less" where it is small."""
+    """Show a share of the other figure: as such, or as "times less" where it is small."""
     if share > 0.1:
         return f"{sign}{share:.2f}"
     return f"{'≥' if sign else ''}{1 / share:.0f}x less"

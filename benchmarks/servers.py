@@ -25,8 +25,12 @@ BROKERS = {"redis": ValkeyBroker, "rabbitmq": RabbitBroker}
 class Servers:
     """A broker and its worker, for as long as a family of rows is measured."""
 
+    broker: Any
     url: str
     worker: Worker
+    pool: Pool
+    #: Smaller canvases.
+    quick: bool = False
 
     @contextlib.contextmanager
     def client(self) -> Iterator[Any]:
@@ -51,6 +55,13 @@ class Servers:
         """Call the stock way."""
         return self.send().get(timeout=300)
 
+    def received(self) -> int:
+        """Give the bytes that the broker has received so far; 0 where it does not say."""
+        if self.broker.kind != "redis":
+            return 0
+        with self.broker.client() as client:
+            return int(client.info("stats")["total_net_input_bytes"])
+
     @contextlib.contextmanager
     def idle_worker(self) -> Iterator[None]:
         """Stop the worker; what was sent meanwhile is thrown away."""
@@ -65,12 +76,12 @@ class Servers:
 
 
 @contextlib.contextmanager
-def serve(kind: str, pool: Pool) -> Iterator[Servers]:
+def serve(kind: str, pool: Pool, *, quick: bool = False) -> Iterator[Servers]:
     """Start a broker of that kind and a worker."""
     with (
         BROKERS[kind]() as broker,
         Worker.start("tests.workers.calc", broker.url, [QUEUE], pool=pool, concurrency=2) as worker,
     ):
-        servers = Servers(broker.url, worker.wait_ready())
+        servers = Servers(broker, broker.url, worker.wait_ready(), pool, quick)
         servers.call()
         yield servers

@@ -1,6 +1,6 @@
 """Table: the rows, to be read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from statistics import median
 
 from rich.table import Table
@@ -15,7 +15,7 @@ def to_table(rows: Iterable[Row], title: str) -> Table:
     table = Table(title=title, title_justify="left")
     table.add_column("row")
     table.add_column("measure")
-    for name in ("ours", "stock", "ours / stock", "wanted"):
+    for name in ("ours", "compared with", "share", "wanted"):
         table.add_column(name, justify="right")
     last = ""
     for row in rows:
@@ -25,7 +25,8 @@ def to_table(rows: Iterable[Row], title: str) -> Table:
         table.add_row(
             row.name if row.name != last else "",
             row.measure,
-            *(f"{median(each):,.{digits(row)}f} {row.unit}" for each in (row.ours, row.stock)),
+            shown(row, row.ours),
+            f"{shown(row, row.other)} {row.against}",
             f"[{style}]{to_text(row.share)}[/]" if style else to_text(row.share),
             "" if row.wanted is None else str(row.wanted),
         )
@@ -33,6 +34,11 @@ def to_table(rows: Iterable[Row], title: str) -> Table:
     return table
 
 
+def shown(row: Row, figures: Sequence[float]) -> str:
+    """Show the median of the rounds."""
+    return f"{median(figures):,.{digits(row)}f} {row.unit}"
+
+
 def digits(row: Row) -> int:
     """Give the digits after the point that mean something."""
-    return {"s": 2, "ms": 1}.get(row.unit, 0)
+    return {"s": 2, "ms": 1, "MB": 1}.get(row.unit, 0)

@@ -1,0 +1,127 @@
+"""Runs: one canvas, or its bare cost, in a process of its own, so that its memory can be told."""
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from threading import Event, Thread
+from typing import Any, Self
+
+import psutil
+from celery import Celery
+
+import celery_rpc
+from benchmarks.rounds import timed
+from benchmarks.servers import ARGS, VALUE, Servers
+from benchmarks.shapes import Ours, Shape, Stock
+from celery_rpc.canvas import Graph
+
+#: The queue of the worker that keeps results in Redis, for stock Celery's chords.
+STORED = "stored"
+
+#: Seconds; stock Celery takes minutes for some.
+PATIENCE = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one run took."""
+
+    #: Seconds.
+    wall: float
+    #: Megabytes by which the process grew at its peak.
+    memory: float
+    #: Megabytes that the broker and the result store received, from clients and workers.
+    received: float = 0.0
+
+
+def apart(
+    servers: Servers, run: Callable[..., Taken], make: Callable[..., Shape], sizes: Sequence[int]
+) -> Taken:
+    """Run in a new process."""
+    before = servers.received()
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+        taken = process.submit(run, servers.url, make, sizes).result()
+    return Taken(taken.wall, taken.memory, (servers.received() - before) / 1e6)
+
+
+def run_ours(url: str, make: Callable[..., Shape], sizes: Sequence[int]) -> Taken:
+    """Build a canvas, send it, and wait for its value."""
+    shape = make(*sizes)
+    with celery_rpc.connect(url, timeout=PATIENCE, max_in_flight=20_000) as client:
+        side = Ours(client)
+
+        def run() -> Any:
+            built = shape.build(side)
+            sent = client.run(built) if isinstance(built, Graph) else built.delay()
+            return sent.get(PATIENCE)
+
+        return checked(run, shape.value, lambda: client.calc.add(*ARGS))
+
+
+def run_bare(url: str, make: Callable[..., Shape], sizes: Sequence[int]) -> Taken:
+    """Send as many plain tasks as one batch."""
+    count = make(*sizes).tasks
+    with celery_rpc.connect(url, timeout=PATIENCE, max_in_flight=20_000) as client:
+
+        def run() -> Any:
+            return [reply.get() for reply in client.calc.add.batch([ARGS] * count)]
+
+        return checked(run, [VALUE] * count, lambda: client.calc.add(*ARGS))
+
+
+def run_in_turn(url: str, make: Callable[..., Shape], sizes: Sequence[int]) -> Taken:
+    """Make as many plain calls one after the other."""
+    count = make(*sizes).tasks
+    with celery_rpc.connect(url, timeout=PATIENCE) as client:
+
+        def run() -> Any:
+            return [client.calc.add(*ARGS) for _ in range(count)]
+
+        return checked(run, [VALUE] * count, lambda: client.calc.add(*ARGS))
+
+
+def run_stock(url: str, make: Callable[..., Shape], sizes: Sequence[int], *, backend: str) -> Taken:
+    """Do the same with stock Celery."""
+    shape = make(*sizes)
+    side = Stock(Celery("stock", broker=url, backend=backend), STORED)
+    return checked(
+        lambda: shape.build(side).delay().get(timeout=PATIENCE),
+        shape.value,
+        lambda: side.sign("add", *ARGS).delay().get(timeout=PATIENCE),
+    )
+
+
+def checked(run: Callable[[], Any], value: Any, warm: Callable[[], Any]) -> Taken:
+    """Time a run, and look at what it gives."""
+    assert warm() == VALUE
+    gave: list[Any] = []
+    with Growth() as growth:
+        wall = timed(lambda: gave.append(run()))
+    assert gave == [value]
+    return Taken(wall, growth.peak / 1e6)
+
+
+class Growth:
+    """Watches by how many bytes this process grows."""
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self._before = self._process.memory_info().rss
+        self._over = Event()
+        self._thread = Thread(target=self._watch, daemon=True)
+        self.peak = 1
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        ended = False
+        while not ended:
+            ended = self._over.wait(0.02)
+            self.peak = max(self.peak, self._process.memory_info().rss - self._before)
