@@ -80,7 +80,7 @@ class Given(Node):
     """The result of a call that was made elsewhere, known by its id."""
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Step(Node):
     """One plain task. Its value is the task's result."""
 
@@ -116,6 +116,9 @@ class Step(Node):
         if self.passing is Passing.NAMED:
             return self.args, {**self.kwargs, **dict(zip(self.names, values, strict=False))}
         return self.args, self.kwargs
+
+    def __repr__(self) -> str:
+        return f"<{self.label}>"
 
 
 class Nodes:

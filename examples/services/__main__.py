@@ -40,7 +40,7 @@ def parse() -> Namespace:
     parser.add_argument(
         "--backend",
         metavar="URL",
-        help="default: $CELERY_RESULT_BACKEND, or rpc:// (chords need another, such as Redis)",
+        help="default: $CELERY_RESULT_BACKEND, or rpc:// (stock Celery's chords need another)",
     )
     parser.add_argument("--pool", choices=POOLS, default="prefork")
     parser.add_argument("--concurrency", metavar="N", type=int, default=2, help="of each worker")

@@ -63,7 +63,7 @@ class Shop:
     Args:
         broker: URL of the broker; $CELERY_BROKER_URL, or Redis on this machine, if not given.
         backend: URL of the result backend; $CELERY_RESULT_BACKEND, or ``rpc://``, if not given.
-            Chords need one that stores results, such as Redis.
+            Stock Celery's chords need one that stores results, such as Redis.
         services: which of ``SERVICES`` to start.
         pool: how each worker runs its tasks.
         concurrency: how many tasks each worker runs at once.
