@@ -24,6 +24,7 @@ from celery_rpc.errors import (
     CanvasError,
     DeadlineExceeded,
     NoSuchService,
+    NoSuchTask,
     RpcError,
 )
 from celery_rpc.model import BUILTIN_PREFIX, Service, TaskSpec
@@ -205,11 +206,19 @@ class LiveCaller:
                 "connect(backend=...) to theirs; .options(ignore_result=True) sends without a reply"
             )
 
-    def _known_elsewhere(self, call: Call) -> bool:
+    def _known_elsewhere(self, call: Call, refusal: NoSuchTask) -> bool:
         """Tell whether another worker on the queue has the task that one refused."""
-        if not self.fleet.is_partial(call.address.queue, call.task):
+        queue = call.address.queue
+        if not self.fleet.is_partial(queue, call.task):
             self.fleet.catalog(fresh=True)  # it did not know of that worker
-        return self.fleet.peek().find(call.address.queue, call.task) is not None
+        if self.fleet.peek().find(queue, call.task) is not None:
+            return True
+        service = self.fleet.peek().services.get(queue)
+        if service is not None:
+            refusal.known = tuple(service.public)
+            refusal.near = difflib.get_close_matches(call.task, refusal.known, n=3)
+            refusal.args = (f"{refusal}; tasks of {queue!r}: {', '.join(refusal.known[:20])}",)
+        return False
 
     def _reply(self, pending: Pending, target: Target) -> Reply[Any]:
         reply: Reply[Any] = Reply(pending, self)

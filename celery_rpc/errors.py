@@ -118,6 +118,8 @@ class NoSuchTask(DiscoveryError, AttributeError):
     service: str = ""
     task: str = ""
     near: Sequence[str] = ()
+    #: Tasks that the service has, where it was a worker that refused the call.
+    known: Sequence[str] = ()
 
 
 class AmbiguousTask(DiscoveryError, AttributeError):

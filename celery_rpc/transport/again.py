@@ -34,7 +34,7 @@ class Again:
     """One thread that waits for what is due, deadlines included; it starts when it is needed."""
 
     def __init__(
-        self, wanted: Callable[[Pending], bool], send: Callable[[Pending], object]
+        self, wanted: Callable[[Pending, Outcome], bool], send: Callable[[Pending], object]
     ) -> None:
         self._wanted = wanted
         self._send = send
@@ -81,7 +81,7 @@ class Again:
 
     def _makes_sense(self, attempt: Attempt) -> bool:
         left = attempt.pending.deadline.remaining()
-        return (left is None or left > 0) and self._wanted(attempt.pending)
+        return (left is None or left > 0) and self._wanted(attempt.pending, attempt.refusal)
 
     def _next(self) -> Attempt | None:
         with self._changed:

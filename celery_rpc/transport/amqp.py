@@ -86,7 +86,6 @@ class AmqpLink(Link):
         self._handed_on = self._acknowledged = 0
         self._ack_lock = Lock()
         self._beat_at = 0.0
-        self._known_exchange = False
         self._lost_at: float | None = None
         #: Held for every write; over TLS for reads too, where OpenSSL allows one thread at a time.
         self._socket_lock = RLock()
@@ -140,7 +139,7 @@ class AmqpLink(Link):
 
     def _set_up(self) -> bool:
         connection = self._connection
-        self._cancelled = self._known_exchange = False
+        self._cancelled = False
         self._handed_on = self._acknowledged = 0
         settle = partial(self._express.settle, None)
         self._inbound = Inbound(connection, self._frames.append, settle, self._revive)
@@ -159,7 +158,7 @@ class AmqpLink(Link):
         replies = self._channels["replies"]
         replies.basic_consume(self.reply_queue, on_cancel=self._on_cancel)
         sock = connection.transport.sock
-        sock.settimeout(WRITE_TIMEOUT)
+        sock.settimeout(min(WRITE_TIMEOUT, 2 * self.options.heartbeat))
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
         self._poll.register(self._wake_out, select.POLLIN)
@@ -389,11 +388,11 @@ class AmqpLink(Link):
                 sock.shutdown(socket.SHUT_RDWR)
 
     def broadcast(self, commands: Mapping[str, Command], deadline: Deadline) -> int | None:
-        if not self._known_exchange:
-            self._known_exchange = self.run(self._has_mailboxes, deadline)
+        # Asked every time: the answer also says that the broker is alive, which a write does not.
+        anybody = self.run(self._has_mailboxes, deadline)
         channel = self._channels.get("control")
         for ticket, command in commands.items():
-            if not self._known_exchange or channel is None:
+            if not anybody or channel is None:
                 self._frames.append(Frame("null", "application/json", ticket=ticket))
                 continue
             message = Message(
@@ -443,7 +442,7 @@ class AmqpLink(Link):
                     channel.close()
             except amqp.exceptions.ChannelError as error:
                 problem.append(translated(error, str(self.options.broker)))
-            except BROKEN as error:
+            except Exception as error:  # whatever it is, whoever waits must be told
                 problem.append(translated(error, str(self.options.broker)))
                 raise
             finally:

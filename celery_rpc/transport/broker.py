@@ -10,7 +10,7 @@ from celery_rpc.address import Address
 from celery_rpc.call import Call
 from celery_rpc.config import ClientOptions
 from celery_rpc.deadline import Deadline
-from celery_rpc.errors import ClientClosed, OutcomeUnknown, ReplyLost
+from celery_rpc.errors import ClientClosed, NoSuchTask, OutcomeUnknown, ReplyLost
 from celery_rpc.fork import renew_after_fork
 from celery_rpc.pending import Outcome, Pending
 from celery_rpc.reply import Cancellation, exceeded
@@ -46,6 +46,10 @@ def open_link(options: ClientOptions, refuse: Callable[[str, Exception], object]
     return KombuLink(options)
 
 
+#: Tells whether another worker has the task that one refused; else completes the refusal.
+KnownElsewhere = Callable[[Call, NoSuchTask], bool]
+
+
 class BrokerTransport(CallTransport):
     """One link, one reader thread, one reply queue. Opens at the first use."""
 
@@ -53,7 +57,7 @@ class BrokerTransport(CallTransport):
         self,
         options: ClientOptions,
         registry: Registry,
-        known_elsewhere: Callable[[Call], bool] = lambda call: False,
+        known_elsewhere: KnownElsewhere = lambda call, refusal: False,
     ) -> None:
         self.options = options
         self._known_elsewhere = known_elsewhere
@@ -203,8 +207,13 @@ class BrokerTransport(CallTransport):
         sending = deadline if deadline.at is not None else Deadline.after(self.options.timeout)
         return envelope, pending, sending
 
-    def _is_known_elsewhere(self, pending: Pending) -> bool:
-        return pending.call is not None and self._known_elsewhere(pending.call)
+    def _is_known_elsewhere(self, pending: Pending, refusal: Outcome) -> bool:
+        call, error = pending.call, refusal.error
+        return (
+            call is not None
+            and isinstance(error, NoSuchTask)
+            and self._known_elsewhere(call, error)
+        )
 
     def _resend(self, pending: Pending) -> None:
         call = pending.call

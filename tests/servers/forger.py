@@ -38,6 +38,7 @@ class Forger:
         body: bytes,
         content_type: str = "application/json",
         correlation_id: str | None = None,
+        **headers: Any,
     ) -> None:
         """Put one message into a queue that exists."""
         self._producer.publish(
@@ -47,9 +48,15 @@ class Forger:
             content_type=content_type,
             content_encoding="utf-8",
             correlation_id=correlation_id,
+            headers=headers,
         )
 
     def reply(self, queue: str, task_id: str, result: Any, status: str = "SUCCESS") -> None:
         """Put a reply, well formed, in a task's name."""
         meta = {"task_id": task_id, "status": status, "result": result}
         self.put(queue, json.dumps(meta).encode(), correlation_id=task_id)
+
+    def failure(self, queue: str, task_id: str, module: str, name: str, *args: Any) -> None:
+        """Put a reply that says that the task raised such an exception."""
+        raised = {"exc_type": name, "exc_module": module, "exc_message": args}
+        self.reply(queue, task_id, raised, "FAILURE")

@@ -111,6 +111,20 @@ def note(task_id: str, path: str) -> None:
         lines.write(f"{task_id}\n")
 
 
+@app.task(name="calc.late", acks_late=True)
+def late(path: str, seconds: float = 0.0) -> int:
+    """Do as calc.count, slowly, and be acknowledged when that is done."""
+    executed: int = count(path)
+    time.sleep(seconds)
+    return executed
+
+
+@app.task(name="calc.header", bind=True)
+def header(self: Any, name: str) -> Any:
+    """Return what a header of this call says."""
+    return getattr(self.request, name, None)
+
+
 @app.task(name="calc.suicide")
 def suicide() -> None:
     """SIGKILL the process that runs this."""

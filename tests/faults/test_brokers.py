@@ -1,0 +1,168 @@
+"""Brokers that restart, die, freeze, block or are full."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from celery_rpc import (
+    DeadlineExceeded,
+    OutcomeUnknown,
+    Overloaded,
+    Retry,
+    RpcError,
+    Unavailable,
+    connect,
+)
+from tests.faults.test_links import GRACE, SLACK, elapsed
+from tests.servers import RabbitBroker, ValkeyBroker, Worker, wait_until
+
+pytestmark = pytest.mark.watchdog(120)
+
+Own = RabbitBroker | ValkeyBroker
+
+
+@pytest.fixture(scope="module", params=["redis", "rabbitmq"])
+def server(request: pytest.FixtureRequest) -> Iterator[Own]:
+    """A server that only these tests use, and that they may break."""
+    with ValkeyBroker() if request.param == "redis" else RabbitBroker() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def served(server: Own) -> Iterator[Worker]:
+    with Worker.start("tests.workers.calc", server.url, ["calc"], pool="threads") as worker:
+        yield worker.wait_ready()
+
+
+@pytest.fixture
+def client(server: Own, served: Worker) -> Iterator[Any]:
+    with connect(server.url, connect_timeout=1.0, heartbeat=2.0, discovery_window=0.3) as made:
+        # After a restart of the broker, the worker takes its time to connect again.
+        wait_until(lambda: is_up(made), timeout=40, what="the worker")
+        yield made
+
+
+def is_up(client: Any) -> bool:
+    try:
+        return bool(client.calc.add.options(timeout=2)(1, 1) == 2)
+    except RpcError:
+        return False
+
+
+def test_R45_a_frozen_broker_ends_every_call_in_time(server: Own, client: Any) -> None:
+    add = client.calc.add.options(timeout=1.5)
+    server.freeze()
+    try:
+        for call in (lambda: add(1, 1), lambda: add.delay(1, 1), client.refresh):
+            error, seconds = elapsed(call)
+            assert isinstance(error, RpcError), error
+            assert seconds < 4 + GRACE + SLACK
+        with connect(server.url, connect_timeout=1.0) as fresh:
+            error, seconds = elapsed(lambda: fresh.catalog)
+        assert isinstance(error, Unavailable), error
+        assert seconds < 2 + GRACE + SLACK
+    finally:
+        server.thaw()
+    wait_until(lambda: is_up(client), timeout=20, what="a call after the thaw")
+
+
+@pytest.mark.parametrize("server", ["rabbitmq"], indirect=True)
+def test_R40_a_broker_that_blocks_publishers_is_overloaded_and_says_so(
+    server: Own, client: Any
+) -> None:
+    """The first message is in the broker's hands before it says that it blocks."""
+    assert isinstance(server, RabbitBroker)
+    add = client.calc.add.options(timeout=1.0)
+    server.block_publishers()
+    try:
+        error, seconds = elapsed(lambda: add(1, 1))
+        assert isinstance(error, OutcomeUnknown | Overloaded), error
+        assert seconds < 1.0 + GRACE + SLACK
+        wait_until(lambda: client.status()["blocked"], timeout=5, what="the broker's word")
+        for call in (lambda: add(1, 1), lambda: add.delay(1, 1)):
+            error, seconds = elapsed(call)
+            assert isinstance(error, Overloaded), error
+            assert "blocks publishers" in str(error)
+            assert seconds < 1.0 + GRACE + SLACK
+        patient = client.calc.add.options(timeout=1.0, retry=Retry(attempts=None))
+        assert isinstance(elapsed(lambda: patient(1, 1))[0], Overloaded)
+    finally:
+        server.unblock_publishers()
+    wait_until(lambda: not client.status()["blocked"], timeout=5, what="the end of it")
+    assert client.calc.add(1, 1) == 2
+
+
+@pytest.mark.parametrize("server", ["rabbitmq"], indirect=True)
+def test_R04_a_call_survives_a_restart_of_the_broker(server: Own, client: Any) -> None:
+    """RabbitMQ keeps what is durable; a Redis that keeps nothing is R05."""
+    assert isinstance(server, RabbitBroker)
+    reply = client.calc.sleep.delay(1.5)
+    server.stop_app()
+    error, seconds = elapsed(lambda: client.calc.add.options(timeout=2)(1, 1))
+    assert isinstance(error, Unavailable | OutcomeUnknown), error
+    assert seconds < 2 + GRACE + SLACK
+    server.start_app()
+    patient = client.calc.add.options(timeout=30, wait_for_ready=True)
+    assert patient(1, 1) == 2
+    assert reply.get(timeout=30) == 1.5
+
+
+def test_R05_a_broker_that_is_killed_gives_a_value_or_a_truthful_error(
+    server: Own, client: Any
+) -> None:
+    reply = client.calc.sleep.options(timeout=4).delay(1.0)
+    server.kill()
+    error, seconds = elapsed(lambda: client.calc.add.options(timeout=2)(1, 1))
+    assert isinstance(error, Unavailable | OutcomeUnknown), error
+    assert seconds < 2 + GRACE + SLACK
+    server.restart()
+    value, _ = elapsed(reply.get)
+    assert value == 1.0 or isinstance(value, OutcomeUnknown), value
+    wait_until(lambda: is_up(client), timeout=40, what="a call after the restart")
+
+
+@pytest.mark.parametrize("server", ["redis"], indirect=True)
+def test_R42_a_redis_that_is_flushed_loses_what_was_queued_and_nothing_more(
+    server: Own, client: Any
+) -> None:
+    assert isinstance(server, ValkeyBroker)
+    running = client.calc.sleep.delay(1.0)
+    wait_until(lambda: not client.status()["error"], timeout=5, what="a connection")
+    time.sleep(0.2)  # the worker has taken it by then
+    with server.client() as admin:
+        admin.flushdb()
+    assert running.get(timeout=10) == 1.0
+    assert client.calc.add(1, 1) == 2
+
+
+def test_R41_a_redis_that_is_full_is_overloaded() -> None:
+    with ValkeyBroker(options={"maxmemory-policy": "noeviction"}) as server:
+        worker = Worker.start("tests.workers.calc", server.url, ["calc"], pool="solo")
+        with worker, connect(server.url) as client:
+            worker.wait_ready()
+            add = client.calc.add
+            assert add(1, 1) == 2
+            with server.client() as admin:
+                admin.config_set("maxmemory", "1mb")
+            for call in (add, add.delay, add.options(timeout=1)):
+                with pytest.raises(Overloaded, match="out of memory"):
+                    call(1, 1)
+
+
+def test_R46_a_frozen_worker_is_missing_and_an_empty_answer_is_no_empty_fleet(
+    server: Own, client: Any, served: Worker
+) -> None:
+    node = served.hostname
+    served.freeze()
+    try:
+        catalog = client.refresh()
+        assert node in catalog.missing
+        assert "calc" in catalog.services
+        assert catalog.complete is False
+        with pytest.raises(DeadlineExceeded):
+            client.calc.add.options(timeout=0.5)(1, 1)
+    finally:
+        served.thaw()
+    wait_until(lambda: node not in client.refresh().missing, timeout=20, what="its answer")

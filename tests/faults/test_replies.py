@@ -1,0 +1,191 @@
+"""Replies that no worker sent, or that nobody waits for: they hurt at most their own call."""
+
+import asyncio
+import gc
+import time
+import tracemalloc
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from celery_rpc import DeadlineExceeded, Overloaded, RemoteError, ResultError, connect
+from tests.servers import Broker, Forger, wait_until
+
+pytestmark = pytest.mark.usefixtures("worker")
+
+
+@pytest.fixture
+def client(broker: Broker) -> Iterator[Any]:
+    with connect(broker.url) as made:
+        assert made.calc.add(1, 1) == 2
+        yield made
+
+
+@pytest.fixture
+def forger(broker: Broker, client: Any) -> Iterator[Forger]:
+    made = Forger(broker.url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def queue(client: Any) -> str:
+    """The queue to which replies to the client go."""
+    return str(client.status()["reply_queue"])
+
+
+def test_R20_R21_the_first_reply_wins_and_others_are_counted(
+    client: Any, queue: str, forger: Forger
+) -> None:
+    reply = client.calc.sleep.delay(0.5)
+    forger.reply(queue, reply.id, "first")
+    forger.reply(queue, reply.id, "second")
+    assert reply.get(timeout=5) == "first"
+    wait_until(lambda: client.status()["duplicate"] == 2, timeout=5, what="both others")
+    forger.reply(queue, "somebody-elses", "x")
+    wait_until(lambda: client.status()["unclaimed"] == 1, timeout=5, what="the unknown one")
+    assert client.status()["pending"] == 0
+
+
+def test_R22_deadlines_that_passed_leave_nothing_behind(client: Any) -> None:
+    impatient = client.calc.sleep.options(timeout=0.05)
+
+    async def crowd(size: int) -> None:
+        calls = (impatient.aio(0.0 if n % 100 else 0.1) for n in range(size))
+        await asyncio.gather(*calls, return_exceptions=True)
+
+    asyncio.run(crowd(200))  # what is made once is made now
+    gc.collect()
+    tracemalloc.start()
+    try:
+        asyncio.run(crowd(2000))
+        gc.collect()
+        grown, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert client.status()["pending"] == 0
+    assert grown < 2_000_000, f"{grown:,} bytes"
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("builtins", "SystemExit"),
+        ("builtins", "KeyboardInterrupt"),
+        ("builtins", "GeneratorExit"),
+        ("subprocess", "CalledProcessError"),
+        ("os", "system"),
+        ("celery.exceptions", "WorkerShutdown"),
+    ],
+)
+def test_R36_S02_no_reply_raises_anything_but_an_rpc_error(
+    client: Any, queue: str, forger: Forger, module: str, name: str
+) -> None:
+    reply = client.calc.sleep.delay(0.3)
+    forger.failure(queue, reply.id, module, name, 1, "x")
+    with pytest.raises(RemoteError) as caught:
+        reply.get(timeout=5)
+    assert type(caught.value) is RemoteError
+    assert caught.value.type.endswith(name)
+
+
+BAD = [
+    b"no json",
+    b"[1]",
+    b"{}",
+    b'{"status": "SUCCESS"}',
+    b"[" * 100_000,
+    b"\xff\xfe",
+    b'{"__type__": "nonsense", "__value__": 1}',
+]
+
+
+def test_R37_a_bad_reply_fails_its_own_call_and_no_other(
+    client: Any, queue: str, forger: Forger, caplog: pytest.LogCaptureFixture
+) -> None:
+    innocent = client.calc.sleep.delay(0.5)
+    for body in BAD:
+        victim = client.calc.sleep.delay(0.5)
+        forger.put(queue, body, correlation_id=victim.id)
+        forger.put(queue, body)
+        with pytest.raises(ResultError, match="cannot be read"):
+            victim.get(timeout=5)
+    assert innocent.get(timeout=5) == 0.5
+    assert client.calc.add(1, 1) == 2
+    wait_until(lambda: client.status()["malformed"] == 2 * len(BAD), timeout=5, what="all of them")
+    logged = [each for each in caplog.records if "malformed" in each.getMessage()]
+    assert len(logged) == 1  # of a kind, one in ten seconds
+    assert len(logged[0].getMessage()) < 300
+
+
+def test_R38_an_innocent_call_is_not_lost_behind_thousands_of_strangers(
+    client: Any, queue: str, forger: Forger
+) -> None:
+    for number in range(3_000):
+        forger.reply(queue, f"stranger-{number}", "x" * 100)
+    began = time.monotonic()
+    assert client.calc.add(1, 1) == 2
+    assert time.monotonic() - began < 5
+    wait_until(lambda: client.status()["unclaimed"] >= 3_000, timeout=10, what="all to be dropped")
+    assert client.status()["pending"] == 0
+
+
+def test_R39_a_client_with_too_many_calls_in_flight_refuses_more(broker: Broker) -> None:
+    with connect(broker.url, max_in_flight=3) as client:
+        kept = client.calc.sleep.batch([(0.5,)] * 3)
+        with pytest.raises(Overloaded, match="max_in_flight"):
+            client.calc.add.delay(1, 1)
+        assert [each.get(timeout=5) for each in kept] == [0.5] * 3
+        del kept
+        assert client.calc.add.delay(1, 1).get(timeout=5) == 2
+
+
+class Bomb:
+    """What pickle runs when it is read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return open, (str(self.path), "w")
+
+
+def test_S01_pickle_is_never_read(client: Any, queue: str, forger: Forger, tmp_path: Path) -> None:
+    import pickle
+
+    reply = client.calc.sleep.delay(0.5)
+    proof = tmp_path / "executed"
+    forger.put(queue, pickle.dumps(Bomb(proof)), "application/x-python-serialize", reply.id)
+    with pytest.raises(ResultError, match="content type"):
+        reply.get(timeout=5)
+    assert not proof.exists()
+
+
+def test_S16_what_is_compressed_or_too_large_is_not_even_unpacked(
+    broker: Broker, forger: Forger
+) -> None:
+    with connect(broker.url, max_reply=100_000) as client:
+        reply = client.calc.sleep.delay(0.5)
+        queue = client.status()["reply_queue"]
+        bomb = zlib.compress(b"0" * 10_000_000)
+        forger.put(queue, bomb, correlation_id=reply.id, compression="application/x-gzip")
+        with pytest.raises(ResultError, match="compressed"):
+            reply.get(timeout=5)
+        large = client.calc.sleep.delay(0.5)
+        forger.put(queue, b"[" * 200_000, correlation_id=large.id)
+        with pytest.raises(ResultError, match="more than the limit of 100,000"):
+            large.get(timeout=5)
+        assert client.calc.add(1, 1) == 2
+
+
+def test_S08_a_reply_to_another_clients_call_is_not_taken(
+    client: Any, queue: str, forger: Forger
+) -> None:
+    """The id is the secret: whoever can publish, but has not seen the call, cannot answer it."""
+    forger.reply(queue, "guessed-id", "forged")
+    with pytest.raises(DeadlineExceeded):
+        client.calc.sleep.options(timeout=0.2)(0.5)
+    assert client.calc.add(1, 1) == 2

@@ -1,0 +1,33 @@
+"""A service whose tasks call other services: the one of the tests' apps that has a client."""
+
+# mypy: disable-error-code="untyped-decorator"
+# Celery ships no types.
+
+import os
+from typing import Any
+
+from celery import Celery
+
+from celery_rpc import RpcError, connect
+
+app = Celery("gateway")
+app.conf.broker_connection_retry_on_startup = True
+client: Any = connect(os.environ["GATEWAY_BROKER"])
+
+
+@app.task(name="gateway.sleep")
+def sleep(seconds: float) -> dict[str, Any]:
+    """Call calc.sleep, and tell how that ended."""
+    try:
+        return {"value": client.calc.sleep(seconds)}
+    except RpcError as error:
+        return {"error": type(error).__name__}
+
+
+@app.task(name="gateway.deadline")
+def deadline() -> dict[str, Any]:
+    """Give the deadline of a nested call, and of one that is only sent."""
+    return {
+        "called": client.calc.header("rpc_deadline"),
+        "sent": client.calc.header.delay("rpc_deadline").get(timeout=5),
+    }
