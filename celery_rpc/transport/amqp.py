@@ -82,6 +82,8 @@ class AmqpLink(Link):
         #: What the last wait() found: bytes to read; replies that nobody has acknowledged for long.
         self._readable = self._silent = False
         self._cancelled = False
+        #: Why the broker closed the channel on which commands to workers go.
+        self._control_refusal: Exception | None = None
         #: Delivery tags of the last reply that was handed on, and the last that was acknowledged.
         self._handed_on = self._acknowledged = 0
         self._ack_lock = Lock()
@@ -139,7 +141,7 @@ class AmqpLink(Link):
 
     def _set_up(self) -> bool:
         connection = self._connection
-        self._cancelled = False
+        self._cancelled, self._control_refusal = False, None
         self._handed_on = self._acknowledged = 0
         settle = partial(self._express.settle, None)
         self._inbound = Inbound(connection, self._frames.append, settle, self._revive)
@@ -268,6 +270,8 @@ class AmqpLink(Link):
                 return
         if self._channels["replies"].channel_id == channel_id:
             self._cancelled = True
+        if self._channels["control"].channel_id == channel_id:
+            self._control_refusal = error
 
     def _run_jobs(self) -> None:
         while self._jobs:
@@ -388,13 +392,10 @@ class AmqpLink(Link):
                 sock.shutdown(socket.SHUT_RDWR)
 
     def broadcast(self, commands: Mapping[str, Command], deadline: Deadline) -> int | None:
-        # Asked every time: the answer also says that the broker is alive, which a write does not.
-        anybody = self.run(self._has_mailboxes, deadline)
         channel = self._channels.get("control")
+        if channel is None:
+            raise Unavailable(f"no connection to {self.options.broker}")
         for ticket, command in commands.items():
-            if not anybody or channel is None:
-                self._frames.append(Frame("null", "application/json", ticket=ticket))
-                continue
             message = Message(
                 dumps(control_message(ticket, command, self.reply_queue)),
                 content_type="application/json",
@@ -407,14 +408,26 @@ class AmqpLink(Link):
             except BROKEN as error:
                 self._break()
                 raise Unavailable(f"{self.options.broker} broke off: {error}") from error
+        if not self.run(self._took_commands, deadline):
+            self._frames += [Frame("null", "application/json", ticket=each) for each in commands]
         self.interrupt()
         return None
 
-    def _has_mailboxes(self, channel: Any) -> bool:
+    def _took_commands(self, _: Any) -> bool:
+        """Ask on the channel of the commands, after them: a refusal comes before the answer.
+
+        The answer also says that the broker is alive, which a write does not.
+
+        Raises:
+            ChannelError: the broker refused the commands.
+        """
+        refusal, self._control_refusal = self._control_refusal, None
         try:
-            channel.exchange_declare(PIDBOX, "fanout", passive=True)
+            if refusal is not None:
+                raise refusal
+            self._channels["control"].exchange_declare(PIDBOX, "fanout", passive=True)
         except amqp.exceptions.NotFound:
-            return False
+            return False  # no worker ever made a mailbox here
         return True
 
     def depth(self, address: Address, deadline: Deadline) -> tuple[int, int | None] | None:
