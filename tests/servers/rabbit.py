@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.servers.certificates import Certificates
 from tests.servers.guard import GUARD
 from tests.servers.missing import missing
 from tests.servers.ports import free_port
@@ -268,6 +269,23 @@ class RabbitBroker:
             f"rabbit_auth_backend_internal:add_user("
             f'{_binary(name)}, {_binary(password)}, <<"tests">>)'
         )
+
+    def listen_tls(self, certificates: Certificates) -> int:
+        """Listen with TLS too, until the node ends; return the port."""
+        port = free_port()
+        options = ", ".join(
+            f'{{{name}, "{path}"}}'
+            for name, path in (
+                ("cacertfile", certificates.authority),
+                ("certfile", certificates.certificate),
+                ("keyfile", certificates.key),
+            )
+        )
+        self.evaluate(
+            "application:ensure_all_started(ssl), rabbit_networking:start_ssl_listener("
+            f'{{"127.0.0.1", {port}, auto}}, [{options}, {{verify, verify_none}}], 2)'
+        )
+        return port
 
     def set_permissions(
         self,

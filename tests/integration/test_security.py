@@ -1,0 +1,195 @@
+"""Least privilege and TLS: what docs/security.md says is enough, and what is refused."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+
+from celery_rpc import Cancellation, PermissionRefused, RpcError, Unavailable, connect
+from tests.servers import (
+    Certificates,
+    RabbitBroker,
+    RedisBroker,
+    SentinelBroker,
+    Worker,
+    free_port,
+    wait_until,
+)
+from tests.servers.process import ROOT
+
+PAGE = ROOT / "docs" / "security.md"
+
+
+def shown(name: str) -> str:
+    """Give the line of docs/security.md that begins so, without that beginning."""
+    [line] = [line for line in PAGE.read_text().splitlines() if line.startswith(name)]
+    return line.removeprefix(name).strip()
+
+
+def use(client: Any) -> None:
+    """Do a bit of everything."""
+    calc = client.calc
+    assert client.refresh().services["calc"].workers
+    assert calc.add(1, 1) == 2
+    assert calc.add.delay(2, 2).get(timeout=5) == 4
+    assert [reply.get(timeout=5) for reply in calc.add.batch([(n, 1) for n in range(50)])] == [
+        *range(1, 51)
+    ]
+    assert len(calc.echo("x" * 600_000)) == 600_000
+    assert asyncio.run(calc.add.aio(1, 2)) == 3
+    with pytest.raises(ValueError, match="as asked"):
+        calc.fail()
+    assert calc.progress.delay(2).get(timeout=5) == 2
+    put_off = calc.add.apply_async((1, 1), countdown=60)
+    assert put_off.cancel() in (Cancellation.FLAGGED, Cancellation.REVOKED)
+    assert (calc.add.s(1, 1) | calc.mul.s(10)).delay().get(timeout=5) == 20
+
+
+# ----- users with few rights
+
+
+@pytest.fixture(scope="module")
+def rabbit_place(rabbitmq: RabbitBroker) -> Iterator[str]:
+    """A virtual host with a worker of calc."""
+    vhost = rabbitmq.vhost()
+    with Worker.start(
+        "tests.workers.calc", rabbitmq.vhost_url(vhost), ["calc"], pool="threads"
+    ) as worker:
+        worker.wait_ready()
+        yield vhost
+
+
+def limited_user(rabbitmq: RabbitBroker, vhost: str, name: str, heading: str) -> str:
+    rabbitmq.add_user(name, "secret")
+    words = shown(heading).split("'")  # configure, write and read, each in quotes
+    rabbitmq.set_permissions(vhost, user=name, configure=words[1], write=words[3], read=words[5])
+    return rabbitmq.vhost_url(vhost, user=name, password="secret")
+
+
+def test_S10_a_rabbitmq_user_with_the_rights_to_call_and_discover(
+    rabbitmq: RabbitBroker, rabbit_place: str
+) -> None:
+    heading = "rabbitmqctl set_permissions -p shop shop-client"
+    url = limited_user(rabbitmq, rabbit_place, "discoverer", heading)
+    with connect(url) as client:
+        use(client)
+
+
+def test_S10_S11_a_rabbitmq_user_who_may_only_call_is_refused_the_rest(
+    rabbitmq: RabbitBroker, rabbit_place: str
+) -> None:
+    heading = "rabbitmqctl set_permissions -p shop shop-caller"
+    url = limited_user(rabbitmq, rabbit_place, "caller", heading)
+    with connect(rabbitmq.vhost_url(rabbit_place)) as informed:
+        target = informed.calc.add._target
+    with connect(url) as client:
+        add = type(informed.calc.add)(target, client.caller)
+        assert add(1, 1) == 2
+        assert add.delay(1, 2).get(timeout=5) == 3
+        with pytest.raises(PermissionRefused, match=r"celery\.pidbox"):
+            client.refresh()
+        assert add(2, 2) == 4  # the refusal hurt nothing else
+
+
+def test_S10_a_redis_user_with_few_commands_and_keys() -> None:
+    acl = shown("ACL SETUSER shop-client")
+    name, password = "shop-client", "secret"
+    rules = acl.replace(">...", f">{password}").replace("~shop", "~calc")
+    with (
+        RedisBroker(users=(f"{name} {rules}",)) as server,
+        Worker.start("tests.workers.calc", server.url, ["calc"], pool="threads") as worker,
+    ):
+        worker.wait_ready()
+        url = server.database_url(0, user=name, password=password)
+        with connect(url) as client:
+            use(client)
+        with redis.Redis.from_url(url) as raw:
+            for forbidden in (("KEYS", "*"), ("LRANGE", "calc", 0, -1), ("FLUSHALL",)):
+                with pytest.raises(redis.exceptions.NoPermissionError):
+                    raw.execute_command(*forbidden)
+
+
+# ----- TLS
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates.make(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Certificates of another authority."""
+    return Certificates.make(tmp_path_factory.mktemp("others"))
+
+
+def check_refusal(url: str, **options: Any) -> None:
+    with connect(url, **options) as client:
+        began = time.monotonic()
+        with pytest.raises(Unavailable, match=r"(?i)certificate verify failed"):
+            client.catalog  # noqa: B018
+        assert time.monotonic() - began < 5
+
+
+def test_S09_amqps_is_spoken_and_a_certificate_of_strangers_is_refused(
+    rabbitmq: RabbitBroker, rabbit_place: str, certificates: Certificates, others: Certificates
+) -> None:
+    port = rabbitmq.listen_tls(certificates)
+    url = f"amqps://guest:guest@localhost:{port}/{rabbit_place}"
+    with connect(url, use_ssl={"ca_certs": str(certificates.authority)}) as client:
+        use(client)
+    check_refusal(url, use_ssl={"ca_certs": str(others.authority)})
+    check_refusal(url)  # verified by the system's authorities, also when nothing is said
+
+
+def test_S09_rediss_is_spoken_and_a_certificate_of_strangers_is_refused(
+    certificates: Certificates, others: Certificates
+) -> None:
+    port = free_port()
+    options = {
+        "tls-port": str(port),
+        "tls-cert-file": str(certificates.certificate),
+        "tls-key-file": str(certificates.key),
+        "tls-ca-cert-file": str(certificates.authority),
+        "tls-auth-clients": "no",
+    }
+    with (
+        RedisBroker(options=options) as server,
+        Worker.start("tests.workers.calc", server.url, ["calc"], pool="threads") as worker,
+    ):
+        worker.wait_ready()
+        url = f"rediss://localhost:{port}/0"
+        with connect(f"{url}?ssl_ca_certs={certificates.authority}") as client:
+            use(client)
+        check_refusal(f"{url}?ssl_ca_certs={others.authority}")
+        check_refusal(url)
+
+
+# ----- Sentinel
+
+
+@pytest.mark.watchdog(120)
+def test_R43_a_sentinel_names_the_master_also_after_a_failover() -> None:
+    with (
+        SentinelBroker() as broker,
+        Worker.start("tests.workers.guarded", broker.url, ["calc"], pool="threads") as worker,
+        connect(
+            broker.url, transport_options={"master_name": broker.GROUP}, connect_timeout=1.0
+        ) as client,
+    ):
+        wait_until(lambda: answers(client), timeout=30, what="the worker")
+        # A stock worker that holds messages when its Redis dies may not survive it (kombu 5.7).
+        broker.master.kill()
+        wait_until(lambda: answers(client), timeout=60, what="a call over the new master")
+        assert worker.running
+        use(client)
+
+
+def answers(client: Any) -> bool:
+    try:
+        return bool(client.calc.add.options(timeout=2)(1, 1) == 2)
+    except RpcError:
+        return False
