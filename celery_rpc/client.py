@@ -2,6 +2,7 @@
 
 import asyncio
 import difflib
+import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
@@ -29,6 +30,10 @@ from celery_rpc.url import BrokerUrl
 if TYPE_CHECKING:
     from celery_rpc.canvas.graph import Graph
     from celery_rpc.canvas.run import OnChange, Run
+
+log = logging.getLogger("celery_rpc.client")
+
+_warned: set[str] = set()
 
 #: Where the broker's URL is looked for when connect() is not told.
 ENVIRONMENT = ("CELERY_RPC_BROKER", "CELERY_BROKER_URL")
@@ -314,7 +319,17 @@ def connect(
     settings["broker"] = find_broker(broker or settings.get("broker"))
     settings.update(limits)
     check_limits(limits)
-    return Client(ClientOptions(**settings))
+    options = ClientOptions(**settings)
+    warn_of(options)
+    return Client(options)
+
+
+def warn_of(options: ClientOptions) -> None:
+    """Log, once for each broker, that others may read along or send along."""
+    doubt = "" if options.use_ssl else options.broker.doubt
+    if doubt and doubt not in _warned:
+        _warned.add(doubt)
+        log.warning("%s", doubt)
 
 
 def models_of(services: Any) -> Mapping[str, Mapping[str, type]]:

@@ -42,6 +42,8 @@ _SECRET = re.compile(r"(?P<before>[a-zA-Z][\w+.-]*://[^\s/:@]*):(?P<secret>[^\s@
 _SECRET_REST = re.compile(r":\*\*\*@(?:(?:(?!;[a-zA-Z][\w+.-]*://)[^\s@])*@)+")
 _SECRET_OPTION = re.compile(r"(?P<name>(?:sentinel_|ssl_|key)?password=)[^&\s]+", re.IGNORECASE)
 
+_LOCAL = re.compile(r"(localhost|127(\.\d+){3}|\[?::1\]?)?(:\d+)?(/|$)", re.IGNORECASE)
+
 
 def masked(text: str) -> str:
     """Give a text in which no URL shows its password."""
@@ -126,6 +128,28 @@ class BrokerUrl:
     def vhost(self) -> str:
         """The AMQP virtual host; / when the URL names none."""
         return unquote(self.split.path[1:]) or "/"
+
+    @property
+    def encrypted(self) -> bool:
+        """True where the scheme means TLS."""
+        return self.scheme in {"rediss", "valkeys", "amqps"}
+
+    @property
+    def local(self) -> bool:
+        """True where the broker is on this host, or in this process."""
+        if self.family == "kombu" or self.scheme in {"unix", "redis+socket"}:
+            return True
+        hosts = [part.rpartition("@")[2] for part in self.text.partition("://")[2].split(";")]
+        return all(_LOCAL.match(host.removeprefix(f"{self.scheme}://")) for host in hosts)
+
+    @property
+    def doubt(self) -> str:
+        """What is unsafe about it, as a sentence; empty where nothing is."""
+        if self.local or self.encrypted:
+            return ""
+        password = "" if "@" in self.text else " and without a password"
+        tls = {"amqp": "amqps://", "pyamqp": "amqps://"}.get(self.scheme, "rediss://")
+        return f"{self} is on another host, and is used without TLS{password}: see {tls}"
 
     def __str__(self) -> str:
         return masked(self.text)

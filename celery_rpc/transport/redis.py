@@ -77,10 +77,15 @@ class RedisLink(Link):
         self._writing = Wire(self.endpoint)
         self._write_lock = Lock()
         self._connect_timeout = options.connect_timeout
+        #: Seconds that one blocking command may wait, and that its answer may be late.
+        self._block = max(1, int(min(BLOCK, options.heartbeat)))
+        self._grace = max(1.0, min(GRACE, options.heartbeat))
         self._unacknowledged = self._unacknowledged_bytes = 0
         #: True when what was read over the last link, and not deleted, is asked for again.
         self._recovered = False
         self._refresh_at = 0.0
+        #: True once it was connected: what says that the reply lists are kept should be there.
+        self._began = False
         #: Commands of this round whose answers are still to come, and until when they must.
         self._asked: list[str] = []
         self._answer_by = 0.0
@@ -94,26 +99,30 @@ class RedisLink(Link):
         self._unacknowledged = self._unacknowledged_bytes = 0
         self._recovered = False
         self._refresh_at = 0.0
-        self._check_permission(timeout)
+        kept = self._check(timeout) or not self._began
+        self._began = True
         try:
             self._begin()
         except BROKEN as error:
             raise Unavailable(f"no connection to {self.endpoint}: {error}") from error
-        return True
+        return kept
 
-    def _check_permission(self, timeout: float) -> None:
-        """Try the command that reads replies: a refusal is said to callers, not to a log.
+    def _check(self, timeout: float) -> bool:
+        """Tell whether the reply lists are still there, or would be if anything was in them.
 
-        A reply that it happens to move is found by the first round, in the second list.
+        The command that reads replies is tried too: a refusal is said to callers, not to a log. A
+        reply that it happens to move is found by the first round, in the second list.
         """
         move = ("BLMOVE", self.inbox, self.taken, "RIGHT", "LEFT", 0.001)
         try:
-            self._reading.send([move])
-            answer = self._reading.answer(timeout)
+            self._reading.send([("GET", self.alive), move])
+            alive, moved = self._reading.answer(timeout), self._reading.answer(timeout)
         except BROKEN as error:
             raise Unavailable(f"no connection to {self.endpoint}: {error}") from error
-        if isinstance(answer, redis.ResponseError):
-            raise translated(answer, self.endpoint)
+        for answer in (alive, moved):
+            if isinstance(answer, redis.ResponseError):
+                raise translated(answer, self.endpoint)
+        return alive is not None
 
     def wait(self, timeout: float) -> bool:
         try:
@@ -148,10 +157,10 @@ class RedisLink(Link):
             commands.append(("LRANGE", self.taken, 0, -1))
             self._recovered = True
         commands += [("LMOVE", self.inbox, self.taken, *side)] * more
-        commands.append(("BLMOVE", self.inbox, self.taken, *side, BLOCK))
+        commands.append(("BLMOVE", self.inbox, self.taken, *side, self._block))
         self._reading.send(commands)
         self._asked, self._brought = [name for name, *_ in commands], 0
-        self._answer_by = monotonic() + BLOCK + GRACE
+        self._answer_by = monotonic() + self._block + self._grace
 
     def _take_in(self) -> list[bytes]:
         """Read the answers that have come; after the last of a round the next one begins."""

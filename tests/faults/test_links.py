@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from celery_rpc import DeadlineExceeded, OutcomeUnknown, RpcError, Unavailable
-from tests.servers import FaultProxy, wait_until
+from celery_rpc import DeadlineExceeded, OutcomeUnknown, ReplyLost, RpcError, Unavailable
+from tests.servers import Broker, FaultProxy, RabbitBroker, wait_until
 
 #: Seconds by which a call may end after its deadline.
 GRACE = 0.5
@@ -133,3 +133,43 @@ def test_a_deadline_that_passed_is_forgotten(linked: Connect) -> None:
         with pytest.raises(DeadlineExceeded):
             client.calc.sleep.options(timeout=0.02)(0.05)
     assert client.status()["pending"] == 0
+
+
+def test_R10_a_reply_queue_that_somebody_deleted_is_made_again(
+    linked: Connect, broker: Broker
+) -> None:
+    client = linked()
+    reply = client.calc.sleep.delay(1.0)
+    queue = client.status()["reply_queue"]
+    if isinstance(broker.server, RabbitBroker):
+        broker.server.delete_queue(broker.url.rpartition("/")[2], queue)
+    else:
+        with broker.server.client(broker.url) as server:
+            server.delete(queue, f"{queue}.taken", f"{queue}.alive")
+    assert reply.get(timeout=10) == 1.0
+    assert client.calc.add(1, 1) == 2
+
+
+def test_R11_a_reply_queue_that_ended_while_the_link_was_down_is_said(
+    linked: Connect, link: FaultProxy
+) -> None:
+    client = linked(reply_ttl=1.0)
+    reply = client.calc.sleep.delay(0.3)
+    link.refuse()
+    link.cut()
+    time.sleep(2.5)  # the fault lasts so long, and the queue one second
+    link.heal()
+    with pytest.raises(ReplyLost):
+        reply.get(timeout=15)
+    assert client.calc.add(1, 1) == 2
+
+
+def test_R45_discovery_and_closing_end_in_time_too(linked: Connect, link: FaultProxy) -> None:
+    client = linked(discovery_window=0.3)
+    link.freeze()
+    error, seconds = elapsed(client.refresh)
+    assert isinstance(error, RpcError), error
+    assert seconds < 1.3 + GRACE + SLACK
+    _, seconds = elapsed(client.close)
+    assert seconds < 3 + SLACK
+    client.close()

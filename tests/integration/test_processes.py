@@ -1,0 +1,128 @@
+"""Processes of every kind: they end in time, silently, and forked or patched ones work."""
+
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.servers import Broker, ServerProcess, free_port, wait_until
+from tests.servers.process import ROOT
+
+pytestmark = pytest.mark.usefixtures("worker")
+
+
+def run(program: str, broker: Broker, *args: str) -> tuple[subprocess.CompletedProcess[str], float]:
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program, broker.url, *args],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        cwd=ROOT,
+    )
+    return done, time.monotonic() - began
+
+
+EXITS = """
+import sys, time
+from celery_rpc import connect
+client = connect(sys.argv[1])
+client.calc.add(1, 1)
+replies = client.calc.sleep.batch([(30,)] * 3)
+client.calc.add.delay(1, 1).add_done_callback(lambda reply: None)
+with open(sys.argv[2], "w") as mark:
+    mark.write(str(time.monotonic()))
+"""
+
+
+def test_R29_an_interpreter_with_pending_calls_ends_within_two_seconds_silently(
+    broker: Broker, tmp_path: Path
+) -> None:
+    mark = tmp_path / "mark"
+    done, _ = run(EXITS, broker, str(mark))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert time.monotonic() - float(mark.read_text()) < 2 + 1  # one for the machine's load
+
+
+GEVENT = """
+from gevent import monkey
+monkey.patch_all()
+import gevent, sys, time
+from celery_rpc import connect, DeadlineExceeded
+with connect(sys.argv[1]) as client:
+    add, sleep = client.calc.add, client.calc.sleep
+    began = time.monotonic()
+    jobs = [gevent.spawn(sleep, 0.3) for _ in range(4)]
+    ticks = [gevent.spawn(gevent.sleep, 0.01) for _ in range(10)]
+    gevent.joinall(ticks, timeout=1, raise_error=True)
+    assert time.monotonic() - began < 0.29, "greenlets do not run meanwhile"
+    gevent.joinall(jobs, raise_error=True)
+    assert time.monotonic() - began < 2
+    assert [r.get(timeout=5) for r in add.batch([(n, 1) for n in range(200)])] == [*range(1, 201)]
+    jobs = [gevent.spawn(add, n, 1) for n in range(100)]
+    gevent.joinall(jobs, raise_error=True)
+    assert [job.value for job in jobs] == [*range(1, 101)]
+    try:
+        sleep.options(timeout=0.2)(1)
+    except DeadlineExceeded:
+        print("good")
+"""
+
+
+def test_R26_a_process_that_gevent_patched_works(broker: Broker) -> None:
+    done, _ = run(GEVENT, broker)
+    assert done.stdout == "good\n", done.stderr
+
+
+WEB = """
+import os
+from celery_rpc import connect
+
+client = connect(os.environ["BROKER"])
+client.calc.add(1, 1)  # before the workers are forked
+
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    total = sum(client.calc.add(n, 1) for n in range(20))
+    return [f"{os.getpid()} {total}".encode()]
+"""
+
+
+@pytest.mark.watchdog(90)
+def test_R25_gunicorn_with_preload_calls_from_every_worker(broker: Broker, tmp_path: Path) -> None:
+    import os
+
+    (tmp_path / "web.py").write_text(WEB)
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "web:app", "--preload", "--workers", "3"]
+    environment = {**os.environ, "BROKER": broker.url, "PYTHONPATH": str(ROOT)}
+    server = ServerProcess(
+        [*command, "--bind", f"127.0.0.1:{port}", "--no-control-socket"],
+        log=tmp_path / "log",
+        cwd=tmp_path,
+        env=environment,
+    )
+    try:
+        server.wait_until(lambda: is_open(port), timeout=20, what="it to listen")
+        seen: set[str] = set()
+
+        def ask() -> bool:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=20) as answer:
+                pid, total = answer.read().decode().split()
+            assert total == "210"
+            seen.add(pid)
+            return len(seen) >= 2
+
+        wait_until(ask, timeout=30, what="answers of two workers")
+    finally:
+        server.terminate(timeout=5)
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

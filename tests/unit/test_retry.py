@@ -1,0 +1,117 @@
+"""Retry: what is made again, how often, and never too late."""
+
+import logging
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from celery_rpc import (
+    ConfigurationError,
+    DeadlineExceeded,
+    NoConsumers,
+    NoSuchService,
+    OutcomeUnknown,
+    PermissionRefused,
+    RemoteError,
+    Retry,
+    RpcError,
+    Unavailable,
+    WorkerLost,
+)
+from celery_rpc.call import DEFAULTS
+from celery_rpc.deadline import NEVER, Deadline
+from celery_rpc.log import RateLimited
+from celery_rpc.retry import Attempts
+
+
+def attempts(policy: Retry | None = None, deadline: Deadline = NEVER, **given: bool) -> Attempts:
+    settings = {"idempotent": False, "wait_for_ready": False, **given}
+    return Attempts(policy or Retry(), deadline, **settings)
+
+
+@pytest.mark.parametrize(
+    ("error", "plain", "idempotent", "waiting"),
+    [
+        (Unavailable(), True, True, True),
+        (PermissionRefused(), False, False, False),
+        (OutcomeUnknown(), False, True, False),
+        (DeadlineExceeded(), False, True, False),
+        (WorkerLost(), False, True, False),
+        (RemoteError("boom"), False, False, False),
+        (NoConsumers(), False, False, True),
+        (NoSuchService(), False, False, True),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_was_not_sent_is_made_again_and_the_rest_where_it_is_idempotent(
+    error: RpcError, plain: bool, idempotent: bool, waiting: bool
+) -> None:
+    assert attempts().wants(error) is plain
+    assert attempts(idempotent=True).wants(error) is idempotent
+    assert attempts(wait_for_ready=True).wants(error) is waiting
+
+
+def test_the_number_of_attempts_is_kept() -> None:
+    counted = attempts(Retry(attempts=3))
+    counted.pause_after(Unavailable())
+    counted.pause_after(Unavailable())
+    with pytest.raises(Unavailable):
+        counted.pause_after(Unavailable())
+
+
+@given(
+    made=st.integers(1, 2_000),
+    backoff=st.floats(0.001, 10),
+    longest=st.floats(0.001, 10),
+    left=st.floats(0, 10),
+)
+def test_no_pause_is_longer_than_its_limit_or_than_the_time_left(
+    made: int, backoff: float, longest: float, left: float
+) -> None:
+    counted = attempts(Retry(None, backoff, longest), Deadline.after(left))
+    counted.made = made - 1
+    try:
+        pause = counted.pause_after(Unavailable())
+    except Unavailable:
+        return
+    assert 0 <= pause <= longest
+    assert pause <= left
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"attempts": 0}, {"attempts": True}, {"backoff": -1}, {"longest": 0}, {"attempt_timeout": 0}],
+    ids=repr,
+)
+def test_a_policy_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError):
+        Retry(**wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"retry": 3}, {"check": "workers"}, {"cancel_on_timeout": "now"}, {"idempotency_key": ""}],
+    ids=repr,
+)
+def test_options_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError):
+        DEFAULTS.merged(**wrong)
+
+
+def test_what_only_the_client_heeds_does_not_travel_in_signatures() -> None:
+    options = DEFAULTS.merged(retry=Retry(), idempotent=True, wait_for_ready=True, priority=3)
+    assert options.as_celery() == {"priority": 3}
+
+
+def test_R37_of_what_repeats_itself_one_message_in_ten_seconds_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    log = RateLimited(logging.getLogger("celery_rpc.test"), every=0.05)
+    for number in range(100):
+        log.warning("bad %d", number)
+    assert [each.getMessage() for each in caplog.records] == ["bad 0"]
+    log._next.clear()  # as if the time had passed
+    log.warning("bad %d", 100)
+    assert caplog.records[-1].getMessage() == "bad 100 (99 more since the last of this kind)"
