@@ -81,7 +81,7 @@ class Again:
 
     def _makes_sense(self, attempt: Attempt) -> bool:
         left = attempt.pending.deadline.remaining()
-        return (left is None or left > 0) and self._wanted(attempt.pending, attempt.refusal)
+        return (left is None or left > 0) and self._wanted(attempt.pending, attempt.end())
 
     def _next(self) -> Attempt | None:
         with self._changed:
