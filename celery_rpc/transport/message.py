@@ -7,6 +7,7 @@ equal.
 
 import os
 import socket
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from celery_rpc.errors import ConfigurationError, EncodeError, PayloadTooLarge
 from celery_rpc.nested import HEADER as DEADLINE
 from celery_rpc.transport.headers import Headers, SharedHeaders, encode
 from celery_rpc.transport.skew import Skew
+from celery_rpc.transport.tracing import sentry_headers
 
 #: Shown in place of arguments that are longer, in events and logs; characters.
 REPR_LENGTH = 200
@@ -93,6 +95,9 @@ class EnvelopeWriter:
             own[DEADLINE] = f"{time() + call.expires_in + options.starts_after + ahead:.3f}"
         if options.idempotency_key or options.idempotent:
             own["idempotency_key"] = options.idempotency_key or call.id
+        if "sentry_sdk" in sys.modules and (traced := sentry_headers()):
+            own.update(traced)
+            own["headers"] = dict(traced)
         properties: dict[str, Any] = {
             "correlation_id": call.id,
             "reply_to": options.reply_to or self.reply_to,

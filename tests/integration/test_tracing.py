@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,6 +13,9 @@ from opentelemetry.instrumentation.celery import CeleryInstrumentor
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from tests.servers import Broker
+from tests.servers.process import ROOT
 
 pytestmark = pytest.mark.usefixtures("worker")
 
@@ -50,7 +55,7 @@ def test_opentelemetry_sees_a_span_and_the_worker_gets_its_context(
     sent = spans["apply_async/calc.header"]
     assert sent.parent is not None
     assert sent.parent.span_id == caller.get_span_context().span_id
-    found = re.fullmatch(r"00-(\w{32})-(\w{16})-01", received)
+    found = re.fullmatch(r"00-(\w{32})-(\w{16})-0[0-9a-f]", received)
     assert found is not None, received
     assert int(found[1], 16) == sent.context.trace_id
     assert int(found[2], 16) == sent.context.span_id
@@ -73,9 +78,21 @@ with connect(sys.argv[1]) as client:
         "delay": lambda: header.delay("sentry-trace").get(timeout=5),
         "aio": lambda: asyncio.run(header.aio("sentry-trace")),
         "batch": lambda: header.batch([("sentry-trace",)])[0].get(timeout=5),
+        "canvas": lambda: header.s("sentry-trace").delay().get(timeout=5),
     }
     for name, way in ways.items():
         with sentry_sdk.start_transaction(name="caller") as transaction:
             received = way()
-        print(name, (received or "").split("-")[0] == transaction.trace_id, received)
+        print(name, (received or "").split("-")[0] == transaction.trace_id)
 """
+
+
+def test_sentry_reaches_the_worker_by_every_way(broker: Broker) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SENTRY, broker.url],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        cwd=ROOT,
+    )
+    assert done.stdout.splitlines() == [f"{way} True" for way in WAYS], done.stderr
