@@ -91,7 +91,7 @@ def test_two_tasks_that_want_one_attribute_are_an_error_that_names_both(client: 
     assert client.task("where", queue="by-topic")(1) == 2
 
 
-def test_a_name_with_control_characters_is_dropped_and_said(client: Any) -> None:
+def test_S03_a_name_with_control_characters_is_dropped_and_said(client: Any) -> None:
     assert any("control characters" in each for each in client.catalog.diagnostics)
     assert all(
         name.isprintable() for each in client.catalog.services.values() for name in each.tasks

@@ -36,7 +36,7 @@ def test_aio_gives_the_value(client: Any) -> None:
     assert asyncio.run(main()) == 2
 
 
-def test_a_reply_is_awaited_in_one_loop_and_again_in_another(client: Any) -> None:
+def test_R28_a_reply_is_awaited_in_one_loop_and_again_in_another(client: Any) -> None:
     reply = client.calc.sleep.delay(0.2)
 
     async def main() -> float:
@@ -47,7 +47,7 @@ def test_a_reply_is_awaited_in_one_loop_and_again_in_another(client: Any) -> Non
     assert reply.get(timeout=1) == 0.2
 
 
-def test_a_loop_that_closed_while_a_call_was_pending_hurts_nobody(client: Any) -> None:
+def test_R28_a_loop_that_closed_while_a_call_was_pending_hurts_nobody(client: Any) -> None:
     reply = client.calc.sleep.delay(0.5)
 
     async def give_up() -> None:
@@ -67,7 +67,7 @@ def test_a_thousand_concurrent_awaits_each_get_their_own_value(client: Any) -> N
     assert client.status()["pending"] == 0
 
 
-def test_the_loop_is_not_blocked_by_a_slow_call(client: Any) -> None:
+def test_R27_the_loop_is_not_blocked_by_a_slow_call(client: Any) -> None:
     value, longest = asyncio.run(ticks_while(client.calc.sleep.aio(1.0)))
     assert value == 1.0
     assert longest < 0.5
@@ -82,7 +82,7 @@ def test_the_deadline_holds_for_awaits(client: Any) -> None:
     assert client.status()["pending"] == 0
 
 
-def test_a_cancelled_await_leaves_nothing(client: Any) -> None:
+def test_R27_a_cancelled_await_leaves_nothing(client: Any) -> None:
     async def main() -> None:
         task = asyncio.create_task(client.calc.sleep.aio(1.0))
         await asyncio.sleep(0.05)

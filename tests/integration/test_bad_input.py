@@ -35,7 +35,7 @@ from tests.servers import RabbitBroker, RedisBroker, ValkeyBroker, free_port
         ("sentinel://localhost", "master_name"),
     ],
 )
-def test_wrong_urls(url: str, message: str) -> None:
+def test_S17_wrong_urls(url: str, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message), connect(url) as client:
         client.catalog  # noqa: B018
 
@@ -64,7 +64,7 @@ def test_no_broker_at_all() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["redis", "amqp"])
-def test_a_broker_that_is_down_is_unavailable_in_time(scheme: str) -> None:
+def test_R03_a_broker_that_is_down_is_unavailable_in_time(scheme: str) -> None:
     with connect(f"{scheme}://127.0.0.1:{free_port()}/") as client:
         began = time.monotonic()
         with pytest.raises(Unavailable, match="no connection"):
@@ -72,7 +72,7 @@ def test_a_broker_that_is_down_is_unavailable_in_time(scheme: str) -> None:
         assert time.monotonic() - began < 5
 
 
-def test_a_wrong_redis_password_is_said_and_not_shown() -> None:
+def test_S09_a_wrong_redis_password_is_said_and_not_shown() -> None:
     with ValkeyBroker(password="right") as server:
         url = server.url.replace("right", "wrong-secret")
         with connect(url) as client, pytest.raises(PermissionRefused) as caught:
@@ -94,7 +94,7 @@ def test_a_redis_database_that_is_not_there(valkey: RedisBroker) -> None:
         client.catalog  # noqa: B018
 
 
-def test_a_wrong_rabbitmq_password_or_vhost_is_said_and_not_shown(rabbitmq: Any) -> None:
+def test_S09_a_wrong_rabbitmq_password_or_vhost_is_said_and_not_shown(rabbitmq: Any) -> None:
     bad_password = rabbitmq.vhost_url("/", password="wrong-secret")
     with connect(bad_password) as client:
         began = time.monotonic()

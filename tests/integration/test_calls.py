@@ -65,7 +65,7 @@ class TestValues:
         ],
         ids=repr,
     )
-    def test_json_values_come_back_equal(self, client: Any, value: Any) -> None:
+    def test_R33_json_values_come_back_equal(self, client: Any, value: Any) -> None:
         assert client.calc.echo(value) == value
 
     def test_a_large_argument_arrives(self, client: Any) -> None:
@@ -84,13 +84,13 @@ class TestErrors:
         assert caught.value.task_id
         assert "Remote traceback" in caught.value.__notes__[0]
 
-    def test_an_unknown_class_is_a_remote_error_alone(self, client: Any) -> None:
+    def test_R35_an_unknown_class_is_a_remote_error_alone(self, client: Any) -> None:
         with pytest.raises(RemoteError, match="only here") as caught:
             client.calc.fail("CalcError", "only here")
         assert caught.value.type.endswith("calc.CalcError")
         assert not isinstance(caught.value, CalcError), "nothing is looked up in sys.modules"
 
-    def test_a_registered_class_is_caught_as_itself(self, new_client: Any) -> None:
+    def test_R35_a_registered_class_is_caught_as_itself(self, new_client: Any) -> None:
         client = new_client(errors=[CalcError])
         with pytest.raises(CalcError, match="only here"):
             client.calc.fail("CalcError", "only here")
@@ -103,7 +103,7 @@ class TestErrors:
         with pytest.raises(TypeError):
             client.calc.add(1)
 
-    def test_an_unserialisable_result_is_a_remote_error(self, client: Any) -> None:
+    def test_R32_an_unserialisable_result_is_a_remote_error(self, client: Any) -> None:
         with pytest.raises(RemoteError):
             client.calc.unserialisable()
 
@@ -111,7 +111,7 @@ class TestErrors:
         error = client.calc.fail.delay().get(timeout=5, propagate=False)
         assert isinstance(error, ValueError)
 
-    def test_an_argument_that_is_no_json_is_named_before_anything_is_sent(
+    def test_R31_an_argument_that_is_no_json_is_named_before_anything_is_sent(
         self, client: Any
     ) -> None:
         with pytest.raises(EncodeError, match=r"args\[0\]\['a'\]\[1\].*object") as caught:
@@ -137,7 +137,7 @@ class TestErrors:
             assert task.delay(1, 1).get(timeout=5) == 2
         assert client.calc.add.delay(1, 1).get(timeout=5) == 2
 
-    def test_fifty_megabytes_are_refused_here(self, client: Any) -> None:
+    def test_R34_fifty_megabytes_are_refused_here(self, client: Any) -> None:
         with pytest.raises(PayloadTooLarge, match="50") as caught:
             client.calc.echo("x" * 50_000_000)
         assert caught.value.limit == 16 * 1024 * 1024

@@ -20,7 +20,7 @@ THREADS = 16
 
 
 @pytest.mark.watchdog(180)
-def test_ten_thousand_calls_from_sixteen_threads(new_client: Any) -> None:
+def test_R26_R38_ten_thousand_calls_from_sixteen_threads(new_client: Any) -> None:
     before = len(threading.enumerate())
     client = new_client()
     add = client.calc.add
@@ -45,7 +45,7 @@ def test_ten_thousand_calls_from_sixteen_threads(new_client: Any) -> None:
     wait_until(lambda: len(threading.enumerate()) <= before, timeout=5, what="threads to end")
 
 
-def test_any_thread_may_wait_for_any_reply(client: Any) -> None:
+def test_R26_any_thread_may_wait_for_any_reply(client: Any) -> None:
     replies = [client.calc.add.delay(n, n) for n in range(100)]
     with ThreadPoolExecutor(8) as pool:
         twice = list(pool.map(lambda reply: reply.get(timeout=30), [*replies, *replies]))
@@ -64,7 +64,7 @@ def in_child(client: Any, replies: Any, queue: Any) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
-def test_parent_and_child_both_call_after_multiprocessing_forked(client: Any) -> None:
+def test_R25_parent_and_child_both_call_after_multiprocessing_forked(client: Any) -> None:
     pending = client.calc.sleep.delay(1.0)
     context = multiprocessing.get_context("fork")
     queue: Any = context.Queue()
@@ -79,7 +79,7 @@ def test_parent_and_child_both_call_after_multiprocessing_forked(client: Any) ->
 
 
 @pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
-def test_parent_and_child_both_call_after_os_fork(client: Any) -> None:
+def test_R25_parent_and_child_both_call_after_os_fork(client: Any) -> None:
     client.calc.add(1, 1)
     pid = os.fork()
     if pid == 0:  # the child answers by its exit status, and runs nothing of pytest's

@@ -128,7 +128,7 @@ def test_an_old_catalog_is_asked_for_in_the_background(broker: Broker, new_clien
 
 
 @pytest.mark.watchdog(120)
-def test_a_task_that_only_some_workers_have_is_tried_until_one_takes_it(
+def test_R15_a_task_that_only_some_workers_have_is_tried_until_one_takes_it(
     broker: Broker, new_client: Any
 ) -> None:
     """A rolling deploy: half of the queue's workers do not know the task yet."""
@@ -170,7 +170,7 @@ class TestSimulated:
             assert all(len(service.tasks) == 200 for service in catalog.services.values())
             assert client.task("svc.task7", queue="svc7").queue == "svc7"
 
-    def test_malformed_answers_are_dropped_and_said(self, url: str) -> None:
+    def test_S07_malformed_answers_are_dropped_and_said(self, url: str) -> None:
         good = {"good@host": [queue("good")]}
         bodies: list[Any] = [
             good, 5, "text", [1, None], b"no json", {"bad@host": None}, {"bad@host": [None]},
@@ -192,7 +192,7 @@ class TestSimulated:
             assert len(catalog.diagnostics) >= 5
             assert client.status()["malformed"] >= 1
 
-    def test_two_workers_of_one_name_are_both_kept_and_said(self, url: str) -> None:
+    def test_R47_two_workers_of_one_name_are_both_kept_and_said(self, url: str) -> None:
         def answer(command: str, number: int) -> Any:
             queues = [queue(f"q{number}")]
             tasks = [registered(f"q{number}.task")]

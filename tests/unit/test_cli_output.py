@@ -39,7 +39,7 @@ def test_a_cell_has_no_tab_and_no_line_break() -> None:
 
 
 @given(st.text())
-def test_nothing_escaped_is_a_control_character(text: str) -> None:
+def test_S14_nothing_escaped_is_a_control_character(text: str) -> None:
     shown = escaped(text)
     assert not [ch for ch in shown if unicodedata.category(ch) == "Cc" and ch not in "\n\t"]
     shown.encode()  # no lone surrogate is left

@@ -2,15 +2,20 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from celery import Celery, signals
+from hypothesis import given
+from hypothesis import strategies as st
+from kombu.utils.json import loads
 
 from celery_rpc import EncodeError, PayloadTooLarge
 from celery_rpc.address import Address
 from celery_rpc.call import DEFAULTS, Call
 from celery_rpc.transport.message import EnvelopeWriter
+from celery_rpc.transport.skew import Skew
 
 APP = Celery("golden", set_as_current=False)
 WRITER = EnvelopeWriter("reply-queue", max_payload=1000)
@@ -63,7 +68,7 @@ def test_expiry_is_given_to_the_worker_and_to_the_broker() -> None:
     assert 25_000 < (envelope.ttl or 0) <= 30_000
 
 
-def test_long_arguments_are_shown_short() -> None:
+def test_S15_long_arguments_are_shown_short() -> None:
     shown = (
         EnvelopeWriter("q", max_payload=10_000_000)
         .write(call("x" * 5_000))
@@ -115,3 +120,62 @@ def test_celerys_signal_can_add_headers() -> None:
         assert WRITER.write(call()).headers.to_dict()["traceparent"] == "of svc.task"
     finally:
         signals.before_task_publish.disconnect(trace)
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "path"),
+    [
+        (({"__type__": "decimal", "__value__": "1"},), {}, "args[0]"),
+        (([{"deep": {"__type__": "x"}}],), {}, "args[0][0]['deep']"),
+        ((), {"order": {"__type__": 1}}, "order"),
+    ],
+)
+def test_R33_a_dict_that_would_arrive_as_something_else_is_refused(
+    args: Any, kwargs: dict[str, Any], path: str
+) -> None:
+    with pytest.raises(EncodeError, match="__type__") as caught:
+        WRITER.write(call(*args, kwargs=kwargs))
+    assert caught.value.path == path
+
+
+def test_R33_a_text_may_say_what_a_key_may_not() -> None:
+    assert b"__type__" in WRITER.write(call('{"__type__": 1}', Decimal("1.5"))).body
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+@given(JSON)
+def test_R33_what_is_sent_is_what_the_worker_reads(value: Any) -> None:
+    try:
+        body = EnvelopeWriter("q", max_payload=10_000_000).write(call(value)).body
+    except EncodeError:
+        assert "__type__" in json.dumps(value)
+        return
+    assert loads(body)[0] == [value]
+
+
+def test_R24_the_header_allows_for_clocks_that_are_ahead_and_the_broker_counts_for_itself() -> None:
+    skew = Skew()
+    skew.note((datetime.now(UTC) + timedelta(seconds=60)).isoformat())
+    assert 59 < skew.ahead < 61
+    for writer, slack in (
+        (EnvelopeWriter("q", 1000, skew), 60),
+        (EnvelopeWriter("q", 1000, Skew(), allowance=20.0), 20),
+        (EnvelopeWriter("q", 1000), 0),
+    ):
+        envelope = writer.write(call(expires=30))
+        left = datetime.fromisoformat(envelope.headers.to_dict()["expires"]) - datetime.now(UTC)
+        assert abs(left.total_seconds() - 30 - slack) < 2
+        assert 25_000 < (envelope.ttl or 0) <= 30_000
+
+
+@pytest.mark.parametrize("junk", [None, 5, "", "yesterday", "9" * 400, {"a": 1}], ids=repr)
+def test_R24_a_time_that_is_none_changes_nothing(junk: Any) -> None:
+    skew = Skew()
+    skew.note(junk)
+    assert skew.ahead == 0

@@ -28,7 +28,7 @@ def test_passwords_are_masked(url: str, shown: str) -> None:
 
 
 @given(st.from_regex(r"[A-Za-z0-9%!$&'()*+,;=:/-]{4,20}", fullmatch=True))
-def test_no_password_is_ever_shown(password: str) -> None:
+def test_S09_no_password_is_ever_shown(password: str) -> None:
     text = f"cannot connect to amqp://user:{password}@host:5672/v and so on"
     assert f":{password}@" not in masked(text)
 
@@ -52,3 +52,27 @@ def test_database_and_vhost() -> None:
     assert BrokerUrl("redis://h").database == 0
     assert BrokerUrl("amqp://h//").vhost == "/"
     assert BrokerUrl("amqp://h/a%2Fb").vhost == "a/b"
+
+
+@pytest.mark.parametrize(
+    ("url", "doubt"),
+    [
+        ("redis://localhost:6379/0", ""),
+        ("amqp://guest:guest@127.0.0.1//", ""),
+        ("redis://[::1]:6379/0", ""),
+        ("redis+socket:///run/redis.sock", ""),
+        ("sentinel://127.0.0.1:1;sentinel://localhost:2", ""),
+        ("memory://", ""),
+        ("rediss://example.org/0", ""),
+        ("amqps://u:secret@example.org/v", ""),
+        ("redis://example.org/0", "without TLS and without a password"),
+        ("amqp://u:secret@example.org/v", "without TLS: see amqps://"),
+        ("redis://localhost.example.org/0", "without TLS"),
+        ("sentinel://127.0.0.1:1;sentinel://example.org:2", "without TLS"),
+    ],
+)
+def test_S09_a_broker_elsewhere_without_tls_or_password_is_doubted(url: str, doubt: str) -> None:
+    said = BrokerUrl.parse(url).doubt
+    assert bool(said) == bool(doubt)
+    assert doubt in said
+    assert "secret" not in said
