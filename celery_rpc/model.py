@@ -1,6 +1,6 @@
 """Catalog: all that is known of the fleet, as one immutable value."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -89,6 +89,7 @@ class Service:
     skewed: Mapping[str, Mapping[str, frozenset[str]]] = field(
         default_factory=dict[str, Mapping[str, frozenset[str]]]
     )
+    exchange_type: str = "direct"
 
     @property
     def public(self) -> Mapping[str, TaskSpec]:
@@ -97,7 +98,7 @@ class Service:
 
     def __repr__(self) -> str:
         tasks, workers = counted(len(self.public), "task"), counted(len(self.workers), "worker")
-        return f"<Service {self.queue}: {tasks}, {workers}>"
+        return f"<Service {self.queue}: {tasks}{unevenness([self])}, {workers}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,16 @@ class Catalog:
         tasks = sum(len(service.public) for service in self.services.values())
         doubt = {True: "", None: "", False: ", incomplete"}[self.complete]
         return (
-            f"<Catalog: {counted(len(self.services), 'service')}, {counted(tasks, 'task')}, "
-            f"{counted(len(self.workers), 'worker')}{doubt}>"
+            f"<Catalog: {counted(len(self.services), 'service')}, {counted(tasks, 'task')}"
+            f"{unevenness(self.services.values())}, {counted(len(self.workers), 'worker')}{doubt}>"
         )
+
+
+def unevenness(services: Iterable[Service]) -> str:
+    """Say how many tasks only some workers have, or publish with different signatures."""
+    partial = skewed = 0
+    for service in services:
+        partial += len(service.partial)
+        skewed += len(service.skewed)
+    found = [f"{n} {how}" for n, how in ((partial, "partial"), (skewed, "skewed")) if n]
+    return f" ({', '.join(found)})" if found else ""

@@ -24,7 +24,7 @@ _TASK = re.compile(
     r" ?(?:rpc_digest=(?P<digest>[^\]\s]*))?\])?",
     re.DOTALL,
 )
-_DIGEST = re.compile(rf"[0-9a-f]{{{DIGEST_LENGTH}}}")
+DIGEST = re.compile(rf"[0-9a-f]{{{DIGEST_LENGTH}}}")
 #: Celery's backend classes by the names that URLs have.
 _BACKENDS = {"RPCBackend": "rpc", "RedisBackend": "redis", "SentinelBackend": "redis",
              "DisabledBackend": "disabled", "DatabaseBackend": "db"}  # fmt: skip
@@ -99,7 +99,7 @@ def to_task(answer: Any) -> TaskSpec:
         name=checked_name(match["name"], "task"),
         backend=to_backend(match["backend"]),
         ignore_result=match["ignore"] == "True",
-        digest=digest if digest and _DIGEST.fullmatch(digest) else None,
+        digest=digest if digest and DIGEST.fullmatch(digest) else None,
     )
 
 

@@ -85,6 +85,7 @@ def to_service(
         tasks={task: signed(name, tasks[task]) for task in sorted(tasks)},
         partial=partial_tasks(holders, workers),
         arguments=queue.arguments,
+        exchange_type=queue.exchange_type,
         skewed={task: digests for task, digests in skewed.items() if digests},
     )
 
