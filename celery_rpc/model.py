@@ -98,7 +98,7 @@ class Service:
 
     def __repr__(self) -> str:
         tasks, workers = counted(len(self.public), "task"), counted(len(self.workers), "worker")
-        return f"<Service {self.queue}: {tasks}{unevenness([self])}, {workers}>"
+        return f"<Service {self.queue}: {tasks}{in_brackets(unevenness([self]))}, {workers}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,8 @@ class Catalog:
         doubt = {True: "", None: "", False: ", incomplete"}[self.complete]
         return (
             f"<Catalog: {counted(len(self.services), 'service')}, {counted(tasks, 'task')}"
-            f"{unevenness(self.services.values())}, {counted(len(self.workers), 'worker')}{doubt}>"
+            f"{in_brackets(unevenness(self.services.values()))}, "
+            f"{counted(len(self.workers), 'worker')}{doubt}>"
         )
 
 
@@ -145,5 +146,8 @@ def unevenness(services: Iterable[Service]) -> str:
     for service in services:
         partial += len(service.partial)
         skewed += len(service.skewed)
-    found = [f"{n} {how}" for n, how in ((partial, "partial"), (skewed, "skewed")) if n]
-    return f" ({', '.join(found)})" if found else ""
+    return ", ".join(f"{n} {how}" for n, how in ((partial, "partial"), (skewed, "skewed")) if n)
+
+
+def in_brackets(text: str) -> str:
+    return f" ({text})" if text else ""

@@ -72,8 +72,9 @@ ROOMS: dict[str, set[str]] = {
         "transport", "url",
     },
     "cli": {
-        "__init__", "address", "binding", "client", "config", "deadline", "errors", "model",
-        "proxy", "reply", "signature", "testing", "transport", "url",
+        "__init__", "address", "binding", "client", "config", "deadline", "discovery.diff",
+        "discovery.rules", "discovery.saved", "errors", "model", "proxy", "reply", "signature",
+        "testing", "transport", "url", "worker",
     },
     "__init__": {
         "canvas", "client", "config", "errors", "model", "pending", "proxy", "reply", "retry",
@@ -85,7 +86,7 @@ ROOMS: dict[str, set[str]] = {
 FOREIGN: dict[str, set[str]] = {
     "celery": {
         "errors", "reply", "canvas", "transport.message", "testing.memory", "worker.expose",
-        "cli.doctor",
+        "cli.doctor", "cli.origin",
     },
     "kombu": {
         "transport.amqp", "transport.headers", "transport.kombu", "transport.message",

@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from celery_rpc.binding import to_inspect
-from celery_rpc.cli.connection import Session, open_session, say_doubts
+from celery_rpc.cli.connection import open_session, say_doubts
 from celery_rpc.cli.failure import say
 from celery_rpc.cli.options import connection_options, given, json_option
+from celery_rpc.cli.origin import origin_options
 from celery_rpc.cli.output import (
     Cell,
     Row,
@@ -20,10 +21,10 @@ from celery_rpc.cli.output import (
     to_json,
     to_plain,
 )
-from celery_rpc.cli.paths import complete_path, complete_queue, find, path_of, python_of
+from celery_rpc.cli.paths import complete_path, complete_queue, path_of, python_of
+from celery_rpc.cli.reading import open_reading
 from celery_rpc.errors import DiscoveryError
-from celery_rpc.model import Catalog, Service, TaskSpec
-from celery_rpc.proxy import TaskProxy
+from celery_rpc.model import Catalog, Service, TaskSpec, unevenness
 from celery_rpc.signature import TaskSignature
 
 #: Seconds to wait for the answer to a ping.
@@ -35,6 +36,7 @@ DOUBT = "yellow"
 @click.command()
 @click.argument("queue", required=False, shell_complete=complete_queue)
 @json_option
+@origin_options
 @connection_options
 @click.pass_context
 def ls(ctx: click.Context, queue: str | None, as_json: bool) -> None:
@@ -42,35 +44,35 @@ def ls(ctx: click.Context, queue: str | None, as_json: bool) -> None:
 
     In a pipe: a line each, columns separated by tabs, no header.
     """
-    with open_session(ctx) as session:
-        catalog = session.client.catalog
-        service = session.client.service(queue) if queue is not None else None
+    with open_reading(ctx) as reading:
+        catalog = reading.catalog
+        service = reading.service(queue) if queue is not None else None
         if as_json:
-            print_json(plain_catalog(session, catalog) if service is None else plain(service))
+            print_json(plain_catalog(reading.name, catalog) if service is None else plain(service))
         elif service is not None:
             print_tasks(catalog, service)
         else:
-            print_services(session, catalog)
+            print_services(reading.name, catalog)
         say_doubts(catalog)
 
 
-def print_services(session: Session, catalog: Catalog) -> None:
+def print_services(name: str, catalog: Catalog) -> None:
     rows: list[Row] = [
         [
             Cell(service.queue, "bold"),
             str(len(service.public)),
             str(len(service.workers)),
             backends_of(service.public.values()),
-            Cell(doubts_of(service), DOUBT),
+            Cell(unevenness([service]), DOUBT),
         ]
         for service in catalog.services.values()
     ]
     if not rows:
-        say(f"no worker is online at {session.broker}", kind="note")
+        say(f"no worker is online at {name}", kind="note")
         return
     tasks = sum(len(service.public) for service in catalog.services.values())
     title = (
-        f"{session.broker}   {count(len(rows), 'service')}, {count(tasks, 'task')}, "
+        f"{name}   {count(len(rows), 'service')}, {count(tasks, 'task')}, "
         f"{count(len(catalog.workers), 'worker')}"
     )
     print_table(["SERVICE", "TASKS", "WORKERS", "BACKEND", ""], rows, title=title)
@@ -94,6 +96,7 @@ def print_tasks(catalog: Catalog, service: Service) -> None:
 @click.command()
 @click.argument("path", shell_complete=complete_path)
 @json_option
+@origin_options
 @connection_options
 @click.pass_context
 def describe(ctx: click.Context, path: str, as_json: bool) -> None:
@@ -101,21 +104,15 @@ def describe(ctx: click.Context, path: str, as_json: bool) -> None:
 
     PATH is a service (billing), a task (billing.add), or queue:name for any other name.
     """
-    with open_session(ctx) as session:
-        found = find(session.client, path)
-        catalog = session.client.catalog
-        if isinstance(found, TaskProxy):
-            catalog = session.client.detailed()
-            service = session.client.service(found.queue)
-            task = service.tasks.get(found.name, found.spec)
-            if as_json:
-                print_json(plain_task(service, task))
-            else:
-                print_facts(task_facts(catalog, service, task))
-        elif as_json:
-            print_json(plain(found))
+    with open_reading(ctx) as reading:
+        service, task = reading.find(path)
+        catalog = reading.catalog
+        if as_json:
+            print_json(plain(service) if task is None else plain_task(service, task))
+        elif task is None:
+            print_facts(service_facts(catalog, service))
         else:
-            print_facts(service_facts(catalog, found))
+            print_facts(task_facts(catalog, service, task))
         say_doubts(catalog)
 
 
@@ -230,12 +227,6 @@ def share(service: Service, task: str) -> str:
     return str(every) if holders is None else f"{len(holders)}/{every}"
 
 
-def doubts_of(service: Service) -> str:
-    """Give how many tasks the workers do not agree on."""
-    counted = {"partial": len(service.partial), "skewed": len(service.skewed)}
-    return ", ".join(f"{number} {what}" for what, number in counted.items() if number)
-
-
 def is_doubtful(service: Service, task: TaskSpec) -> bool:
     return task.name in service.partial or task.name in service.skewed
 
@@ -254,10 +245,10 @@ def remark(service: Service, task: TaskSpec) -> str:
 # ----- JSON
 
 
-def plain_catalog(session: Session, catalog: Catalog) -> dict[str, Any]:
+def plain_catalog(name: str, catalog: Catalog) -> dict[str, Any]:
     """Give a catalog as JSON has it."""
     return {
-        "broker": session.broker,
+        "broker": name,
         "complete": catalog.complete,
         "services": [plain(service) for service in catalog.services.values()],
         "workers": sorted(catalog.workers),

@@ -1,0 +1,148 @@
+"""``catalog``: what is known of the services, as a file."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from celery_rpc.cli.failure import say
+from celery_rpc.cli.options import Command, connection_options, json_option
+from celery_rpc.cli.origin import origin_options, read_catalog
+from celery_rpc.cli.output import Cell, Row, count, escaped, print_table
+from celery_rpc.cli.paths import path_of
+from celery_rpc.discovery import saved
+from celery_rpc.discovery.diff import diff
+from celery_rpc.errors import ConfigurationError
+from celery_rpc.model import Catalog, TaskSpec
+from celery_rpc.signature import Parameter, TaskSignature
+
+#: How a parameter's name is written.
+PREFIXES = {"var_positional": "*", "var_keyword": "**"}
+
+
+def queue_option(command: Command) -> Command:
+    """Let a command leave out services."""
+    return click.option(
+        *("-Q", "--queue", "queues"),
+        multiple=True,
+        metavar="QUEUE",
+        help="Of this service alone; may be given several times.",
+    )(command)
+
+
+@click.group()
+def catalog() -> None:
+    """Save what is known of the services to a file, or show it."""
+
+
+@catalog.command("save")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@queue_option
+@origin_options
+@connection_options
+@click.pass_context
+def save(ctx: click.Context, file: Path, queues: tuple[str, ...]) -> None:
+    """Write the catalog to FILE, as JSON that can be read, compared and committed.
+
+    Equal contracts give equal files: workers, times and URLs are left out. FILE is replaced as a
+    whole, or left as it is.
+    """
+    found = read_catalog(ctx, queues)
+    written = saved.save(found, file)
+    tasks = sum(len(service.public) for service in found.services.values())
+    what = f"{count(len(found), 'service')} and {count(tasks, 'task')} in {file}"
+    say(what if written else f"{what}, as before", kind="note")
+
+
+@catalog.command("check")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@queue_option
+@origin_options
+@connection_options
+@click.pass_context
+def check(ctx: click.Context, file: Path, queues: tuple[str, ...]) -> None:
+    """Compare FILE with the live services, or with --app.
+
+    Exit code 1 when they differ in anything that a caller could notice.
+    """
+    from celery_rpc.cli.diff import print_changes
+
+    if not file.exists():
+        raise ConfigurationError(f"{file} is not there: celery-rpc catalog save {file} writes it")
+    old = saved.load(file)
+    changes = diff(old, read_catalog(ctx, queues or ()))
+    if queues:
+        changes = [each for each in changes if each.queue in queues]
+    if changes:
+        print_changes(changes, "text")
+        ctx.exit(1)
+
+
+@catalog.command("show")
+@click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@queue_option
+@json_option
+@origin_options
+@connection_options
+@click.pass_context
+def show(ctx: click.Context, file: Path | None, queues: tuple[str, ...], as_json: bool) -> None:
+    """List every task with its signature: of FILE, or of the live services.
+
+    With --json, what save would write.
+    """
+    if file is not None:
+        ctx.meta.setdefault("celery_rpc.options", {})["from_catalog"] = str(file)
+    found = read_catalog(ctx, queues)
+    if as_json:
+        click.echo(escaped(saved.to_json(found)), nl=False)
+    else:
+        print_signatures(found)
+
+
+def print_signatures(found: Catalog) -> None:
+    rows: list[Row] = [
+        [
+            Cell(service.queue, "bold"),
+            path_of(found, service, task.name),
+            signature_text(task),
+            Cell(str(task.level), "dim"),
+        ]
+        for service in found.services.values()
+        for task in service.public.values()
+    ]
+    print_table(["SERVICE", "TASK", "SIGNATURE", "KNOWN"], rows)
+
+
+# ----- signatures, as people write them
+
+
+def signature_text(task: TaskSpec) -> str:
+    """Give a signature as Python writes it: (x: int, y: int = 0) -> int."""
+    if task.signature is None:
+        return "(...)"
+    returns = task.signature.return_annotation
+    return f"({parameters_text(task.signature)})" + (f" -> {returns}" if returns else "")
+
+
+def parameters_text(signature: TaskSignature) -> str:
+    written: list[str] = []
+    kinds: list[Any] = [each.kind for each in signature.parameters]
+    for number, each in enumerate(signature.parameters):
+        first_keyword = each.kind == "keyword_only" and "keyword_only" not in kinds[:number]
+        if first_keyword and "var_positional" not in kinds:
+            written.append("*")
+        written.append(parameter_text(each))
+        if each.kind == "positional_only" and kinds[number + 1 : number + 2] != [each.kind]:
+            written.append("/")
+    return ", ".join(written)
+
+
+def parameter_text(parameter: Parameter) -> str:
+    """Give one parameter as Python writes it."""
+    text = PREFIXES.get(parameter.kind, "") + parameter.name
+    if parameter.annotation:
+        text += f": {parameter.annotation}"
+    if parameter.default is not None:
+        equals = " = " if parameter.annotation else "="
+        text += f"{equals}{parameter.default}"
+    return text

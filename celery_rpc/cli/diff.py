@@ -1,0 +1,140 @@
+"""``diff``: what has changed between two catalogs, and whom it breaks."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import click
+
+from celery_rpc.cli.failure import say
+from celery_rpc.cli.options import connection_options
+from celery_rpc.cli.origin import Place
+from celery_rpc.cli.output import Cell, Row, count, escaped, print_json, print_table
+from celery_rpc.discovery.diff import diff as differences
+from celery_rpc.discovery.rules import RULES, Change
+
+STYLES = {True: "red", False: "dim"}
+
+
+def check_rule(
+    ctx: click.Context, param: click.Parameter, names: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Refuse what is no rule, and name what is near."""
+    for name in names:
+        if name not in RULES:
+            near = difflib.get_close_matches(name.upper(), RULES, n=1)
+            hint = f" Did you mean {near[0]}?" if near else f" Rules: {', '.join(RULES)}."
+            raise click.BadParameter(f"there is no rule {name!r}.{hint}")
+    return names
+
+
+@click.command()
+@click.argument("old")
+@click.argument("new")
+@click.option(
+    *("-Q", "--queue", "queues"),
+    multiple=True,
+    metavar="QUEUE",
+    help="Compare this service alone; may be given several times.",
+)
+@click.option(
+    *("--ignore", "ignored"),
+    multiple=True,
+    metavar="RULE",
+    callback=check_rule,
+    help="Leave out what this rule finds; may be given several times.",
+)
+@click.option(
+    *("--format", "form"),
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    show_default=True,
+    help="github: annotations for a workflow of GitHub Actions.",
+)
+@connection_options
+@click.pass_context
+def diff(
+    ctx: click.Context,
+    old: str,
+    new: str,
+    queues: tuple[str, ...],
+    ignored: tuple[str, ...],
+    form: str,
+) -> None:
+    """Say what has changed from OLD to NEW, and whether it breaks callers or queued messages.
+
+    Each is a saved catalog, REVISION:FILE.json of this git repository, MODULE:APP (a service's own
+    source; MODULE:APP@QUEUE where its workers listen elsewhere), or a broker's URL.
+
+    \b
+      celery-rpc diff main:services.json billing.celery:app@billing
+      celery-rpc diff services.json redis://localhost:6379/0
+
+    Exit code 1 when anything breaks.
+    """
+    with Place(old) as before, Place(new) as after:
+        found = differences(before.catalog, after.catalog)
+        changes = [each for each in found if wanted(each, queues, ignored)]
+    print_changes(changes, form)
+    if any(each.breaking for each in changes):
+        ctx.exit(1)
+
+
+def wanted(change: Change, queues: Sequence[str], ignored: Sequence[str]) -> bool:
+    """Tell whether a change was asked for."""
+    return change.rule not in ignored and (not queues or change.queue in queues)
+
+
+def print_changes(changes: Sequence[Change], form: str) -> None:
+    """Print changes, the worst first."""
+    ordered = sorted(changes, key=lambda each: -len(each.effects))
+    if form == "json":
+        print_json([plain(each) for each in ordered])
+    elif form == "github":
+        for each in ordered:
+            click.echo(annotation(each))
+    else:
+        print_text(ordered)
+
+
+def plain(change: Change) -> dict[str, object]:
+    """Give a change as JSON has it."""
+    return {**asdict(change), "effects": sorted(change.effects), "breaking": change.breaking}
+
+
+def print_text(changes: Sequence[Change]) -> None:
+    rows: list[Row] = [
+        [
+            Cell(each.label, STYLES[each.breaking]),
+            Cell(each.rule, "bold"),
+            place_of(each),
+            each.text,
+        ]
+        for each in changes
+    ]
+    if rows:
+        print_table(["", "RULE", "WHERE", "WHAT"], rows)
+    breaking = sum(each.breaking for each in changes)
+    say(f"{count(len(changes), 'change')}, {breaking} breaking", kind="note")
+
+
+def place_of(change: Change) -> str:
+    """Say where a change is: queue:task, and what of the task."""
+    place = f"{change.queue}:{change.task}" if change.task else change.queue
+    return f"{place} {change.where}".rstrip()
+
+
+def annotation(change: Change) -> str:
+    """Write a change as a command that GitHub Actions shows at the run."""
+    level = "error" if change.breaking else "notice"
+    title = f"{change.rule} {change.label}"
+    text = f"{place_of(change)}: {change.text}"
+    return f"::{level} title={for_github(title, ':,')}::{for_github(text)}"
+
+
+def for_github(text: str, more: str = "") -> str:
+    """Escape what would end a command, or begin another one."""
+    shown = escaped(text, keep="").replace("%", "%25")
+    for character in more:
+        shown = shown.replace(character, f"%{ord(character):02X}")
+    return shown
