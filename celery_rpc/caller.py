@@ -27,7 +27,7 @@ from celery_rpc.errors import (
     NoSuchTask,
     RpcError,
 )
-from celery_rpc.model import BUILTIN_PREFIX, Service, TaskSpec
+from celery_rpc.model import BUILTIN_PREFIX, Catalog, Service, TaskSpec
 from celery_rpc.nested import inherited_deadline
 from celery_rpc.pending import Pending
 from celery_rpc.proxy import no_such_task
@@ -50,12 +50,19 @@ class LiveCaller:
     It is what proxies, replies and canvases know of a client.
     """
 
-    def __init__(self, options: ClientOptions, transport: CallTransport | None = None) -> None:
+    def __init__(
+        self,
+        options: ClientOptions,
+        transport: CallTransport | None = None,
+        *,
+        first: Catalog | None = None,
+    ) -> None:
+        #: ``first`` is what is known of the services before any worker was asked.
         self.options = options
         self.errors = KnownErrors(options.errors, self._declared)
         self.transport = transport or BrokerTransport(options, self.errors, self._known_elsewhere)
         self.clock = Clock()
-        self.fleet = Fleet(self.transport.broadcast, self.transport.unexpect, options)
+        self.fleet = Fleet(self.transport.broadcast, self.transport.unexpect, options, first)
         self.delivery = Delivery(self.transport, self.fleet, options)
         self.contracts = Contracts(options, self.fleet)
         #: Tasks whose annotations and docstring were asked for once.
@@ -331,7 +338,9 @@ class LiveCaller:
     def listeners(self, step: "Step") -> frozenset[str] | None:
         """Give the workers that would run a step, as far as is known."""
         service = self.fleet.peek().services.get(step.address.queue)
-        return None if service is None else service.partial.get(step.task, service.workers)
+        if service is None or not service.workers:
+            return None
+        return service.partial.get(step.task, service.workers)
 
     def run_errback(self, signature: Any, task_id: str) -> None:
         """Call an errback with the id of the task that failed, without blocking."""

@@ -6,6 +6,8 @@ import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from celery_rpc import loops
@@ -13,6 +15,7 @@ from celery_rpc.call import DEFAULTS, Target
 from celery_rpc.caller import LiveCaller
 from celery_rpc.config import UNSET, ClientOptions, Unset, check_seconds
 from celery_rpc.deadline import Deadline
+from celery_rpc.discovery import saved
 from celery_rpc.errors import ConfigurationError, NoSuchService, NoSuchTask
 from celery_rpc.model import Catalog, Service, counted
 from celery_rpc.proxy import (
@@ -263,6 +266,7 @@ def connect(  # pyright: ignore[reportUnknownParameterType]
     services: None = None,
     backend: str | None = None,
     timeout: float | Unset | None = UNSET,
+    catalog: Catalog | str | PathLike[str] | None = None,
     app: Any = None,
     errors: Sequence[type[Exception]] = (),
     transport_options: Mapping[str, Any] | None = None,
@@ -299,13 +303,15 @@ def connect(
             the models that it carries.
         backend: where workers send results: "rpc://", or the redis:// URL of their result_backend.
         timeout: seconds after which a blocking call ends (30); None: never.
+        catalog: a saved catalog, or its path: names are found in it without asking anybody, until
+            live workers have been asked in the background; what they say wins.
         app: a Celery app to take broker, transport options and TLS settings from.
         errors: exception classes of the services that may be raised as themselves.
         transport_options: what Celery calls broker_transport_options.
         limits: further fields of ClientOptions, such as max_in_flight or catalog_ttl.
 
     Raises:
-        ConfigurationError: the URL or an option is wrong; names it.
+        ConfigurationError: the URL, an option or the saved catalog is wrong; says what.
     """
     settings: dict[str, Any] = {**borrowed(app), "errors": tuple(errors)}
     if services is not None:
@@ -321,7 +327,7 @@ def connect(
     check_limits(limits)
     options = ClientOptions(**settings)
     warn_of(options)
-    return Client(options)
+    return Client(options, LiveCaller(options, first=to_catalog(catalog)))
 
 
 def warn_of(options: ClientOptions) -> None:
@@ -330,6 +336,20 @@ def warn_of(options: ClientOptions) -> None:
     if doubt and doubt not in _warned:
         _warned.add(doubt)
         log.warning("%s", doubt)
+
+
+def to_catalog(given: Any) -> Catalog | None:
+    """Give a catalog, read from its file where a path is given.
+
+    Raises:
+        ConfigurationError: it is neither, or no saved catalog.
+    """
+    if given is None or isinstance(given, Catalog):
+        return given
+    if not isinstance(given, str | PathLike):
+        kind = type(given).__name__
+        raise ConfigurationError(f"catalog= takes a path or a Catalog, not a {kind}")
+    return saved.load(Path(given))
 
 
 def models_of(services: Any) -> Mapping[str, Mapping[str, type]]:

@@ -127,9 +127,10 @@ class Delivery:
     def _probe(self, call: Call, pending: Pending) -> Probe | None:
         """Give a question about a call; None where it is too late, or another one is under way."""
         service = self.fleet.peek().services.get(call.address.queue)
-        if pending.deadline.passed or service is None or not self._probing.acquire(blocking=False):
+        nodes = service.workers if service else ()
+        if pending.deadline.passed or not nodes or not self._probing.acquire(blocking=False):
             return None
-        return Probe(call.id, service.workers)
+        return Probe(call.id, nodes)
 
     def _end(self, probe: Probe | None) -> None:
         if probe is not None:

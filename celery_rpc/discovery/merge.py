@@ -8,6 +8,7 @@ from celery_rpc.address import Address
 from celery_rpc.model import (
     BUILTIN_PREFIX,
     Catalog,
+    Level,
     QueueReport,
     Service,
     TaskSpec,
@@ -56,6 +57,31 @@ def merge(
         diagnostics=tuple(dict.fromkeys(doubts))[:MAX_DIAGNOSTICS],
         taken_at=taken_at,
     )
+
+
+def extended(live: Catalog, saved: Catalog) -> Catalog:
+    """Give what live workers say, and of a saved catalog what they do not speak of.
+
+    A service that answers has the tasks that its workers have; the saved signature of one serves
+    where they publish none. A service that nobody answers for is as it was saved.
+    """
+    services = {**saved.services, **live.services}
+    for queue, service in live.services.items():
+        known = saved.services.get(queue)
+        if known is not None:
+            tasks = {name: signed_by(known, spec) for name, spec in service.tasks.items()}
+            services[queue] = replace(service, tasks=tasks)
+    return replace(live, services=dict(sorted(services.items())))
+
+
+def signed_by(known: Service, spec: TaskSpec) -> TaskSpec:
+    """Give a task the signature that was saved, where its workers tell none, or the same later."""
+    saved = known.tasks.get(spec.name)
+    if saved is None or saved.signature is None or spec.level is Level.SCHEMA:
+        return spec
+    better = spec.signature is None or saved.level is Level.SCHEMA
+    agreed = spec.digest is None or spec.digest == saved.digest
+    return replace(spec, signature=saved.signature) if better and agreed else spec
 
 
 def to_service(

@@ -55,6 +55,8 @@ class Signatures:
 
     def of(self, queue: str, spec: TaskSpec) -> TaskSpec:
         """Give a task with its signature, where that is known."""
+        if spec.signature is not None and spec.signature.exact:
+            return spec
         if spec.digest is not None:
             found = self.known.get(spec.digest)
         else:

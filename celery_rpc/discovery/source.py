@@ -13,7 +13,7 @@ from celery_rpc.config import ClientOptions
 from celery_rpc.deadline import Deadline
 from celery_rpc.discovery.detail import ITEMS, ask, untold
 from celery_rpc.discovery.introspect import TASK_ITEMS, ReportBook
-from celery_rpc.discovery.merge import merge
+from celery_rpc.discovery.merge import extended, merge
 from celery_rpc.discovery.signatures import Signatures, Wanted
 from celery_rpc.errors import DiscoveryError
 from celery_rpc.fork import renew_after_fork
@@ -132,6 +132,8 @@ class Fleet:
         self._broadcast = broadcast
         self._unexpect = unexpect
         self._changed = Condition()
+        #: What was known before anybody was asked, or nothing.
+        self._first = first
         self._catalog = first or Catalog()
         self.signatures = Signatures()
         for service in self._catalog.services.values():
@@ -142,7 +144,7 @@ class Fleet:
         self._silent: dict[str, int] = {}
         self._sweep: Sweep | None = None
         self._swept_at: float | None = None
-        self._closed_at = float("-inf")
+        self._closed_at = self._asked_at = float("-inf")
         renew_after_fork(self)
 
     # ----- asking
@@ -157,12 +159,12 @@ class Fleet:
         return self._catalog
 
     def catalog(self, *, fresh: bool = False) -> Catalog:
-        """Give the catalog; the first time, or when asked to, after a sweep.
+        """Give the catalog; after a sweep where nothing is known yet, or when asked to.
 
         Raises:
             DiscoveryError: the workers could not be asked.
         """
-        if not fresh and self._swept_at is not None:
+        if not fresh and (self._swept_at is not None or self._first is not None):
             self._refresh_when_old()
             return self._catalog
         sweep = self._ask(new=fresh)
@@ -177,7 +179,7 @@ class Fleet:
         Raises:
             DiscoveryError: the workers could not be asked.
         """
-        self.catalog()
+        self.catalog(fresh=self._swept_at is None)
         chosen = untold(self._reports.values())
         if chosen:
             deadline = Deadline.after(self.options.discovery_window)
@@ -237,8 +239,14 @@ class Fleet:
         self._sweep = None
 
     def _refresh_when_old(self) -> None:
-        if self._swept_at is not None and monotonic() - self._swept_at > self.options.catalog_ttl:
+        if self._is_old and monotonic() - self._asked_at > PATIENCE:
             self._ask()
+
+    @property
+    def _is_old(self) -> bool:
+        if self._swept_at is None:
+            return self._first is not None
+        return monotonic() - self._swept_at > self.options.catalog_ttl
 
     def _asked_lately(self) -> bool:
         return monotonic() - self._closed_at < PATIENCE
@@ -263,6 +271,7 @@ class Fleet:
             if running is not None and not running.closed and not new:
                 return running
             sweep = self._sweep = Sweep(self.signatures)
+            self._asked_at = monotonic()
         Thread(target=self._run, args=(sweep,), name="celery-rpc-discovery", daemon=True).start()
         return sweep
 
@@ -306,13 +315,17 @@ class Fleet:
         """Show what is known so far: names resolve before the sweep has ended."""
         with self._changed:
             reports = {**self._reports, **sweep.book.reports}
-            self._catalog = merge(
+            live = merge(
                 reports.values(),
                 diagnostics=sweep.book.diagnostics,
                 taken_at=time(),
                 signed=self.signatures.of,
             )
+            self._catalog = self._extended(live)
             self._changed.notify_all()
+
+    def _extended(self, live: Catalog) -> Catalog:
+        return live if self._first is None else extended(live, self._first)
 
     def _sign(self) -> None:
         """Show what was learnt of signatures since the catalog was made."""
@@ -356,7 +369,7 @@ class Fleet:
                 doubts.append(f"{unheard} of {sweep.expected} mailboxes did not answer")
             uneven = [n for n, each in sweep.book.reports.items() if not each.complete]
             doubts += [f"{node} answered only one of two questions" for node in uneven]
-            self._catalog = merge(
+            live = merge(
                 self._reports.values(),
                 complete=(False if missing or uneven else None) if unheard is None
                 else not (unheard or missing),
@@ -365,6 +378,7 @@ class Fleet:
                 taken_at=time(),
                 signed=self.signatures.of,
             )  # fmt: skip
+            self._catalog = self._extended(live)
             self._swept_at = self._closed_at = monotonic()
 
 

@@ -10,7 +10,8 @@ from celery_rpc.signature import TaskSignature
 from celery_rpc.worker.describe import describe
 
 #: How a backend's URL begins -> what TaskSpec.backend calls it.
-BACKENDS = {"rpc": "rpc", **dict.fromkeys(("redis", "rediss", "sentinel", "valkey"), "redis")}
+BACKENDS = {"rpc": "rpc", "disabled": "disabled",
+            **dict.fromkeys(("redis", "rediss", "sentinel", "valkey"), "redis")}  # fmt: skip
 
 
 def describe_app(app: Any) -> dict[str, TaskSignature]:
@@ -73,6 +74,8 @@ def address_of(app: Any, task: Any) -> Address:
 
 
 def backend_of(app: Any) -> str | None:
-    """Give the kind of result backend that the app's settings name; None: another than ours."""
-    url = app.conf.result_backend
-    return BACKENDS.get(str(url).partition(":")[0]) if url else "disabled"
+    """Give the kind of result backend that the app's settings name.
+
+    None: another than ours, or they name none, as where $CELERY_RESULT_BACKEND does.
+    """
+    return BACKENDS.get(str(app.conf.result_backend or "").partition(":")[0])
