@@ -2,10 +2,12 @@
 
 import re
 import subprocess
+import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -135,7 +137,7 @@ def of_word(text: str) -> Catalog:
     if text.endswith(".json"):
         return saved.load(text)
     if _APP.fullmatch(text):
-        return of_app(text)
+        return of_app_apart(text)
     raise ConfigurationError(f"{text!r} names no catalog: give {FORMS}")
 
 
@@ -180,6 +182,22 @@ def of_app(text: str) -> Catalog:
     if catalog is None:
         raise ConfigurationError(f"app {name} is a {type(found).__name__}, no Celery app")
     return catalog
+
+
+def of_app_apart(text: str) -> Catalog:
+    """Read an app in a process of its own: in one process, Celery's apps share their tasks.
+
+    Raises:
+        ConfigurationError: it cannot be imported, or there is no Celery app.
+    """
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "catalog.json"
+        command = [sys.executable, "-m", "celery_rpc", "catalog", "save", str(file), "--app", text]
+        done = subprocess.run(command, capture_output=True, check=False)
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").strip().rpartition("error: ")[2]
+            raise ConfigurationError(said or f"app {text} cannot be read")
+        return saved.load(file)
 
 
 def of_revision(revision: str, path: str) -> Catalog:
