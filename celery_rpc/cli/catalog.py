@@ -1,10 +1,10 @@
 """``catalog``: what is known of the services, as a file."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
+from celery_rpc.binding import to_inspect
 from celery_rpc.cli.failure import say
 from celery_rpc.cli.options import Command, connection_options, json_option
 from celery_rpc.cli.origin import origin_options, read_catalog
@@ -13,11 +13,7 @@ from celery_rpc.cli.paths import path_of
 from celery_rpc.discovery import saved
 from celery_rpc.discovery.diff import diff
 from celery_rpc.errors import ConfigurationError
-from celery_rpc.model import Catalog, TaskSpec
-from celery_rpc.signature import Parameter, TaskSignature
-
-#: How a parameter's name is written.
-PREFIXES = {"var_positional": "*", "var_keyword": "**"}
+from celery_rpc.model import Catalog
 
 
 def queue_option(command: Command) -> Command:
@@ -104,45 +100,10 @@ def print_signatures(found: Catalog) -> None:
         [
             Cell(service.queue, "bold"),
             path_of(found, service, task.name),
-            signature_text(task),
+            str(to_inspect(task.signature)) if task.signature else "(...)",
             Cell(str(task.level), "dim"),
         ]
         for service in found.services.values()
         for task in service.public.values()
     ]
     print_table(["SERVICE", "TASK", "SIGNATURE", "KNOWN"], rows)
-
-
-# ----- signatures, as people write them
-
-
-def signature_text(task: TaskSpec) -> str:
-    """Give a signature as Python writes it: (x: int, y: int = 0) -> int."""
-    if task.signature is None:
-        return "(...)"
-    returns = task.signature.return_annotation
-    return f"({parameters_text(task.signature)})" + (f" -> {returns}" if returns else "")
-
-
-def parameters_text(signature: TaskSignature) -> str:
-    written: list[str] = []
-    kinds: list[Any] = [each.kind for each in signature.parameters]
-    for number, each in enumerate(signature.parameters):
-        first_keyword = each.kind == "keyword_only" and "keyword_only" not in kinds[:number]
-        if first_keyword and "var_positional" not in kinds:
-            written.append("*")
-        written.append(parameter_text(each))
-        if each.kind == "positional_only" and kinds[number + 1 : number + 2] != [each.kind]:
-            written.append("/")
-    return ", ".join(written)
-
-
-def parameter_text(parameter: Parameter) -> str:
-    """Give one parameter as Python writes it."""
-    text = PREFIXES.get(parameter.kind, "") + parameter.name
-    if parameter.annotation:
-        text += f": {parameter.annotation}"
-    if parameter.default is not None:
-        equals = " = " if parameter.annotation else "="
-        text += f"{equals}{parameter.default}"
-    return text

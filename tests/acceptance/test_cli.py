@@ -440,7 +440,7 @@ class TestCompletion:
         assert self.complete("-b", "redis://127.0.0.1:1", "call", "billing") == []
 
     def test_commands_are_offered(self) -> None:
-        assert self.complete("d") == ["describe", "doctor", "demo"]
+        assert self.complete("d") == ["describe", "diff", "doctor", "demo"]
 
 
 class TestDemo:
