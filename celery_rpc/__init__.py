@@ -4,7 +4,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from celery_rpc.canvas import chain, chord, group
+    from celery_rpc.algebra import chain, chord, group
     from celery_rpc.client import BaseClient, Client, connect
     from celery_rpc.config import UNSET, ClientOptions
     from celery_rpc.errors import (

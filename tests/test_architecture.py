@@ -22,6 +22,7 @@ ROOMS: dict[str, set[str]] = {
     "url": {"errors"},
     "config": {"errors", "url"},
     "signature": set(),
+    "algebra": set(),
     "model": {"address", "signature"},
     "schema": {"signature"},
     "worker": {"address", "model", "schema", "signature"},
@@ -77,7 +78,8 @@ ROOMS: dict[str, set[str]] = {
         "testing", "transport", "url", "worker",
     },
     "__init__": {
-        "canvas", "client", "config", "errors", "model", "pending", "proxy", "reply", "retry",
+        "algebra", "canvas", "client", "config", "errors", "model", "pending", "proxy", "reply",
+        "retry",
     },
     "__main__": {"cli"},
 }  # fmt: skip
@@ -100,7 +102,7 @@ FOREIGN: dict[str, set[str]] = {
     "vine": {"reply"},
     "pydantic": {"codec", "plain", "schema", "worker.types"},
     "pydantic_core": {"codec", "worker.types"},
-    "typing_extensions": {"reply", "worker.types"},
+    "typing_extensions": {"canvas.results", "reply", "worker.types"},
     "click": {"cli"},
     "rich": {"cli"},
     "IPython": {"cli.shell"},

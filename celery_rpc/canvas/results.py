@@ -1,7 +1,9 @@
 """Results of canvases, as Celery gives them: replies with parents and children, and groups."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, cast
+
+from typing_extensions import TypeVar
 
 from celery_rpc.canvas.nodes import Gate, Join, Node, Step
 from celery_rpc.canvas.stock import GroupResult
@@ -9,6 +11,9 @@ from celery_rpc.config import UNSET, Unset
 from celery_rpc.deadline import Deadline
 from celery_rpc.pending import Pending
 from celery_rpc.reply import Reply
+
+#: The values of all members: a list; or for type checkers a tuple, where they are of several types.
+Values = TypeVar("Values", default=list[Any])
 
 if TYPE_CHECKING:  # celery ships no types
 
@@ -65,7 +70,7 @@ class StepReply(Reply[Any]):
         return []  # whoever runs the graph fails what depends on a failure
 
 
-class GroupReply(GroupBase):
+class GroupReply(GroupBase, Generic[Values]):
     """The results of a group: a celery ``GroupResult`` that can also be awaited.
 
     As for a Reply, ``get()`` without a timeout ends after the client's default timeout.
@@ -115,7 +120,7 @@ class GroupReply(GroupBase):
         on_message: Callable[[dict[str, Any]], object] | None = None,
         disable_sync_subtasks: bool = True,
         on_interval: Callable[[], object] | None = None,
-    ) -> list[Any]:
+    ) -> Values:
         """Wait for the values of all members, as a list in their order.
 
         Args:
@@ -136,7 +141,7 @@ class GroupReply(GroupBase):
                 values.append(value)
             else:
                 callback(result.id, value)
-        return values
+        return cast("Values", values)
 
     join = join_native = get
 
@@ -145,12 +150,13 @@ class GroupReply(GroupBase):
             return Deadline.after(timeout)
         return Deadline.after(self.client.timeout if self.client is not None else None)
 
-    def __await__(self) -> Generator[Any, None, list[Any]]:
+    def __await__(self) -> Generator[Any, None, Values]:
         return self._await().__await__()
 
-    async def _await(self, deadline: Deadline | None = None) -> list[Any]:
+    async def _await(self, deadline: Deadline | None = None) -> Values:
         deadline = deadline or self._deadline(UNSET)
-        return [await result._await(deadline) for result in self.results]
+        values = [await result._await(deadline) for result in self.results]
+        return cast("Values", values)
 
     def iterate(self, timeout: float | Unset | None = UNSET) -> Iterator[tuple[str, Any]]:
         """Give (id, meta) of each member, in the order of the list."""

@@ -1,0 +1,318 @@
+"""Algebra: which canvases fit together, for type checkers.
+
+``Out`` is what a canvas gives, ``In`` what it waits for: the value of the task before it. Types are
+compared exactly in a group, whose values are a list where all are of one type, or else a tuple.
+
+Of overloads, the first that fits decides: a canvas that can both be sent and take a value comes
+before one that can be sent, and that before one that waits. So they overlap, and are meant to.
+"""
+
+# mypy: disable-error-code="overload-overlap"
+# pyright: reportOverlappingOverload=false
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Generic, Self, TypeVar, overload
+
+from celery_rpc.address import Address
+from celery_rpc.canvas import GroupReply, Plan
+from celery_rpc.model import TaskSpec
+from celery_rpc.reply import Reply
+
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+E = TypeVar("E")
+F = TypeVar("F")
+R = TypeVar("R")
+Out = TypeVar("Out")
+In = TypeVar("In", contravariant=True)
+
+class ServiceBase:
+    """A service, or a part of it: its attributes are its tasks."""
+
+    def __getitem__(self, name: str) -> Any:
+        """Give the task or namespace of that name; any text is a name here, dots included."""
+    def __dir__(self) -> Iterable[str]: ...
+
+class TaskBase(Generic[Out]):
+    """A remote task: call it, send it, await it, or sign it."""
+
+    def options(self, **options: Any) -> Self:
+        """Give this task with options for its calls: timeout, priority, headers, countdown, ..."""
+    def signature(
+        self,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        immutable: bool = False,
+        **options: Any,
+    ) -> Flex[Any, Out]:
+        """Give a signature with options; its arguments are not checked here."""
+    def map(self, items: Iterable[Any]) -> Sig[list[Out]]:
+        """Give a canvas that calls the task with each item, one after the other in one worker."""
+    def starmap(self, items: Iterable[Any]) -> Sig[list[Out]]:
+        """Give a canvas as of map(), whose items are tuples of arguments."""
+    def chunks(self, items: Iterable[Any], size: int) -> Canvas[list[list[Out]]]:
+        """Give a canvas that calls the task with tuples of arguments, so many in each message."""
+    @property
+    def name(self) -> str:
+        """The task's full name."""
+    @property
+    def queue(self) -> str:
+        """The queue that it is called by."""
+    @property
+    def spec(self) -> TaskSpec:
+        """All that is known of the task."""
+    @property
+    def address(self) -> Address:
+        """Where its calls go."""
+
+class _Linked(Generic[Out]):
+    def set(self, *, immutable: bool | None = None, **options: Any) -> Self:
+        """Set options, in place."""
+    def clone(self) -> Self:
+        """Give a copy."""
+    def link(self, callback: Partial[Out, R]) -> Partial[Out, R]:
+        """Call a task with the value; gives the callback, as Celery does."""
+    def link_error(self, errback: Any) -> Any:
+        """Call a task if this one fails; gives the errback, as Celery does."""
+    def on_error(self, errback: Any) -> Self:
+        """Call a task if this one fails; gives this canvas."""
+
+class Canvas(_Linked[Out]):
+    """What can be sent as it is, and gives an ``Out``."""
+
+    async def aio(self) -> Out:
+        """Send it and await the value."""
+    def explain(self) -> Plan:
+        """Say what would be sent where, who listens there, and what is wrong; send nothing."""
+    @overload
+    def __or__(self, other: PartialGroup[Out, R]) -> Group[R]: ...
+    @overload
+    def __or__(self, other: Partial[Out, R]) -> Chain[R]: ...
+
+class Partial(_Linked[Out], Generic[In, Out]):
+    """What waits for an ``In``, and then gives an ``Out``: the later part of a chain."""
+
+    @overload
+    def __or__(self, other: PartialGroup[Out, R]) -> PartialGroup[In, R]: ...
+    @overload
+    def __or__(self, other: Partial[Out, R]) -> Partial[In, R]: ...
+
+class Sig(Canvas[Out]):
+    """A task with all of its arguments."""
+
+    def __call__(self) -> Out:
+        """Call the task and wait for its value, like a local function."""
+    def delay(self) -> Reply[Out]:
+        """Send it."""
+    def apply_async(self, **options: Any) -> Reply[Out]:
+        """Send it with options (those of Celery's own apply_async)."""
+
+class Chain(Canvas[Out]):
+    """Tasks one after the other, or a chord; the value is that of the last."""
+
+    def __call__(self) -> Reply[Out]:
+        """Send it, as Celery does."""
+    def delay(self) -> Reply[Out]:
+        """Send it."""
+    def apply_async(self, **options: Any) -> Reply[Out]:
+        """Send it with options (those of Celery's own apply_async)."""
+
+class Group(Canvas[Out]):
+    """Tasks at once; with ``|`` and a task for their values it is a chord."""
+
+    def __call__(self) -> GroupReply[Out]:
+        """Send it, as Celery does."""
+    def delay(self) -> GroupReply[Out]:
+        """Send it."""
+    def apply_async(self, **options: Any) -> GroupReply[Out]:
+        """Send it with options (those of Celery's own apply_async)."""
+
+class Flex(Sig[Out], Partial[In, Out], Generic[In, Out]):
+    """A task that can be called as it is, and can take a value from the one before as well."""
+
+    @overload
+    def __or__(self, other: PartialGroup[Out, R]) -> FlexGroup[In, R]: ...
+    @overload
+    def __or__(self, other: Partial[Out, R]) -> FlexChain[In, R]: ...
+
+class ImmSig(Flex[object, Out]):
+    """A task with all of its arguments, which ignores the value of the one before."""
+
+class FlexChain(Chain[Out], Partial[In, Out], Generic[In, Out]):
+    """A chain that begins with a Flex."""
+
+    @overload
+    def __or__(self, other: PartialGroup[Out, R]) -> FlexGroup[In, R]: ...
+    @overload
+    def __or__(self, other: Partial[Out, R]) -> FlexChain[In, R]: ...
+
+class PartialGroup(Partial[In, Out]):
+    """Tasks at once, each of which takes the value of the one before."""
+
+class FlexGroup(Group[Out], PartialGroup[In, Out], Generic[In, Out]):
+    """Tasks at once, each of which may take the value of the one before."""
+
+    @overload
+    def __or__(self, other: PartialGroup[Out, R]) -> FlexGroup[In, R]: ...
+    @overload
+    def __or__(self, other: Partial[Out, R]) -> FlexChain[In, R]: ...
+
+class ChordHeader(Generic[Out]):
+    """A chord whose body is still to come."""
+
+    def __call__(self, body: Partial[Out, R]) -> Reply[R]:
+        """Send it with its body, as Celery does."""
+
+@overload
+def chain(_1: Flex[R, A], /) -> FlexChain[R, A]: ...
+@overload
+def chain(_1: Canvas[A], /) -> Chain[A]: ...
+@overload
+def chain(_1: Partial[R, A], /) -> Partial[R, A]: ...
+@overload
+def chain(_1: Flex[R, A], _2: Partial[A, B], /) -> FlexChain[R, B]: ...
+@overload
+def chain(_1: Canvas[A], _2: Partial[A, B], /) -> Chain[B]: ...
+@overload
+def chain(_1: Partial[R, A], _2: Partial[A, B], /) -> Partial[R, B]: ...
+@overload
+def chain(_1: Flex[R, A], _2: Partial[A, B], _3: Partial[B, C], /) -> FlexChain[R, C]: ...
+@overload
+def chain(_1: Canvas[A], _2: Partial[A, B], _3: Partial[B, C], /) -> Chain[C]: ...
+@overload
+def chain(_1: Partial[R, A], _2: Partial[A, B], _3: Partial[B, C], /) -> Partial[R, C]: ...
+@overload
+def chain(
+    _1: Flex[R, A], _2: Partial[A, B], _3: Partial[B, C], _4: Partial[C, D], /
+) -> FlexChain[R, D]: ...
+@overload
+def chain(
+    _1: Canvas[A], _2: Partial[A, B], _3: Partial[B, C], _4: Partial[C, D], /
+) -> Chain[D]: ...
+@overload
+def chain(
+    _1: Partial[R, A], _2: Partial[A, B], _3: Partial[B, C], _4: Partial[C, D], /
+) -> Partial[R, D]: ...
+@overload
+def chain(
+    _1: Flex[R, A], _2: Partial[A, B], _3: Partial[B, C], _4: Partial[C, D], _5: Partial[D, E], /
+) -> FlexChain[R, E]: ...
+@overload
+def chain(
+    _1: Canvas[A], _2: Partial[A, B], _3: Partial[B, C], _4: Partial[C, D], _5: Partial[D, E], /
+) -> Chain[E]: ...
+@overload
+def chain(
+    _1: Partial[R, A], _2: Partial[A, B], _3: Partial[B, C], _4: Partial[C, D], _5: Partial[D, E], /
+) -> Partial[R, E]: ...
+@overload
+def chain(
+    _1: Canvas[Any],
+    _2: Partial[Any, Any],
+    _3: Partial[Any, Any],
+    _4: Partial[Any, Any],
+    _5: Partial[Any, Any],
+    _6: Partial[Any, Any],
+    /,
+    *more: Partial[Any, Any],
+) -> Chain[Any]: ...
+@overload
+def chain(
+    _1: Partial[R, Any],
+    _2: Partial[Any, Any],
+    _3: Partial[Any, Any],
+    _4: Partial[Any, Any],
+    _5: Partial[Any, Any],
+    _6: Partial[Any, Any],
+    /,
+    *more: Partial[Any, Any],
+) -> Partial[R, Any]: ...
+@overload
+def chain(tasks: Iterable[Any], /) -> Chain[Any]:
+    """Give tasks one after the other, each with the result of the one before."""
+
+@overload
+def group(*tasks: Flex[R, A]) -> FlexGroup[R, list[A]]: ...
+@overload
+def group(*tasks: Canvas[A]) -> Group[list[A]]: ...
+@overload
+def group(*tasks: Partial[R, A]) -> PartialGroup[R, list[A]]: ...
+@overload
+def group(tasks: Iterable[Flex[R, A]], /) -> FlexGroup[R, list[A]]: ...
+@overload
+def group(tasks: Iterable[Canvas[A]], /) -> Group[list[A]]: ...
+@overload
+def group(tasks: Iterable[Partial[R, A]], /) -> PartialGroup[R, list[A]]: ...
+@overload
+def group(_1: Flex[R, A], _2: Flex[R, B], /) -> FlexGroup[R, tuple[A, B]]: ...
+@overload
+def group(_1: Canvas[A], _2: Canvas[B], /) -> Group[tuple[A, B]]: ...
+@overload
+def group(_1: Partial[R, A], _2: Partial[R, B], /) -> PartialGroup[R, tuple[A, B]]: ...
+@overload
+def group(_1: Flex[R, A], _2: Flex[R, B], _3: Flex[R, C], /) -> FlexGroup[R, tuple[A, B, C]]: ...
+@overload
+def group(_1: Canvas[A], _2: Canvas[B], _3: Canvas[C], /) -> Group[tuple[A, B, C]]: ...
+@overload
+def group(
+    _1: Partial[R, A], _2: Partial[R, B], _3: Partial[R, C], /
+) -> PartialGroup[R, tuple[A, B, C]]: ...
+@overload
+def group(
+    _1: Flex[R, A], _2: Flex[R, B], _3: Flex[R, C], _4: Flex[R, D], /
+) -> FlexGroup[R, tuple[A, B, C, D]]: ...
+@overload
+def group(
+    _1: Canvas[A], _2: Canvas[B], _3: Canvas[C], _4: Canvas[D], /
+) -> Group[tuple[A, B, C, D]]: ...
+@overload
+def group(
+    _1: Partial[R, A], _2: Partial[R, B], _3: Partial[R, C], _4: Partial[R, D], /
+) -> PartialGroup[R, tuple[A, B, C, D]]: ...
+@overload
+def group(
+    _1: Flex[R, A], _2: Flex[R, B], _3: Flex[R, C], _4: Flex[R, D], _5: Flex[R, E], /
+) -> FlexGroup[R, tuple[A, B, C, D, E]]: ...
+@overload
+def group(
+    _1: Canvas[A], _2: Canvas[B], _3: Canvas[C], _4: Canvas[D], _5: Canvas[E], /
+) -> Group[tuple[A, B, C, D, E]]: ...
+@overload
+def group(
+    _1: Partial[R, A], _2: Partial[R, B], _3: Partial[R, C], _4: Partial[R, D], _5: Partial[R, E], /
+) -> PartialGroup[R, tuple[A, B, C, D, E]]: ...
+@overload
+def group(
+    _1: Canvas[Any],
+    _2: Canvas[Any],
+    _3: Canvas[Any],
+    _4: Canvas[Any],
+    _5: Canvas[Any],
+    _6: Canvas[Any],
+    /,
+    *more: Canvas[Any],
+) -> Group[list[Any]]: ...
+@overload
+def group(
+    _1: Partial[R, Any],
+    _2: Partial[R, Any],
+    _3: Partial[R, Any],
+    _4: Partial[R, Any],
+    _5: Partial[R, Any],
+    _6: Partial[R, Any],
+    /,
+    *more: Partial[R, Any],
+) -> PartialGroup[R, list[Any]]:
+    """Give tasks at once; their results are a list."""
+
+@overload
+def chord(header: Group[A], body: Partial[A, R]) -> Chain[R]: ...
+@overload
+def chord(header: Iterable[Canvas[A]], body: Partial[list[A], R]) -> Chain[R]: ...
+@overload
+def chord(header: Group[A]) -> ChordHeader[A]: ...
+@overload
+def chord(header: Iterable[Canvas[A]]) -> ChordHeader[list[A]]:
+    """Give tasks at once, and then one with the list of their results."""
