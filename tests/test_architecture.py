@@ -46,6 +46,7 @@ ROOMS: dict[str, set[str]] = {
         "address", "config", "deadline", "errors", "fork", "model", "schema", "signature",
         "transport.control",
     },
+    "codegen": {"errors", "model", "schema", "signature"},
     "clock": {"fork"},
     "canvas": {
         "address", "call", "clock", "config", "deadline", "errors", "pending", "reply", "retry",

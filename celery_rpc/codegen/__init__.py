@@ -1,0 +1,1 @@
+"""Codegen: Catalog -> typed Python; knows no broker, no client and no Celery."""

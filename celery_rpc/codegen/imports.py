@@ -1,0 +1,61 @@
+"""Imports: the names of types in a generated module, and the lines that import them."""
+
+import ast
+from collections.abc import Collection
+
+from celery_rpc.codegen.names import BUILTINS
+
+#: Name of a type -> the module that has it.
+HOMES = {
+    **dict.fromkeys(("Iterable", "Mapping", "Sequence", "Set"), "collections.abc"),
+    **dict.fromkeys(("date", "datetime", "time", "timedelta"), "datetime"),
+    "Decimal": "decimal",
+    "UUID": "uuid",
+    **dict.fromkeys(("Any", "ClassVar", "Literal", "overload"), "typing"),
+    **dict.fromkeys(("NotRequired", "TypeAlias", "TypedDict", "deprecated"), "typing_extensions"),
+    **dict.fromkeys(("dataclass", "field"), "dataclasses"),
+    **dict.fromkeys(("BaseModel", "Field"), "pydantic"),
+    **dict.fromkeys(("BaseClient", "Reply", "RemoteError"), "celery_rpc"),
+    **dict.fromkeys(("Flex", "ImmSig", "Partial", "ServiceBase", "Sig", "TaskBase"), ""),
+}
+ALGEBRA = "celery_rpc.algebra"
+
+
+class Imports:
+    """Gives types by name, and notes what has to be imported for that.
+
+    Args:
+        shadowed: names that a class of the module has for attributes: within it, they would hide
+            the types. A type of such a name is imported under another.
+    """
+
+    def __init__(self, shadowed: Collection[str] = ()) -> None:
+        self._shadowed = shadowed
+        self._used: dict[str, dict[str, str | None]] = {}
+
+    def name(self, name: str) -> ast.Name:
+        """Give a type; a builtin, or one of those whose home is known."""
+        alias = f"_{name}" if name in self._shadowed else None
+        if name in HOMES:
+            self._used.setdefault(HOMES[name] or ALGEBRA, {})[name] = alias
+        elif alias is not None and name in BUILTINS:
+            self._used.setdefault("builtins", {})[name] = alias
+        return ast.Name(alias or name)
+
+    def of(self, name: str, *arguments: ast.expr) -> ast.expr:
+        """Give a type with arguments: ``list[int]``."""
+        inner = arguments[0] if len(arguments) == 1 else ast.Tuple(list(arguments))
+        return ast.Subscript(self.name(name), inner)
+
+    def statements(self) -> list[ast.stmt]:
+        """Give the import statements, sorted."""
+        return [
+            ast.ImportFrom(module, [ast.alias(name, names[name]) for name in sorted(names)], 0)
+            for module, names in sorted(self._used.items(), key=_order)
+        ]
+
+
+def _order(item: tuple[str, object]) -> tuple[int, str]:
+    own = item[0].startswith("celery_rpc")
+    foreign = item[0] in ("pydantic", "typing_extensions")
+    return (2 if own else 1 if foreign else 0), item[0]

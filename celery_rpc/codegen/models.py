@@ -1,0 +1,310 @@
+"""Models: definitions -> classes; equal ones of several tasks become one class."""
+
+import ast
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from celery_rpc.codegen.annotations import Annotator, Mode
+from celery_rpc.codegen.imports import Imports
+from celery_rpc.codegen.names import Namer, camel, parameter_of
+from celery_rpc.codegen.report import Report
+from celery_rpc.codegen.syntax import documented, field_of
+from celery_rpc.model import Catalog
+from celery_rpc.schema import references
+from celery_rpc.signature import Schema, TaskSignature
+
+Kind = Literal["typeddict", "dataclass", "pydantic"]
+
+#: How many classes and how many fields of one are written; what is more becomes a plain dict.
+MAX_MODELS = 20_000
+MAX_FIELDS = 500
+
+#: What pydantic's BaseModel has itself, beside what starts with ``model_``.
+OF_PYDANTIC = frozenset(
+    {
+        *("construct", "copy", "dict", "from_orm", "json", "parse_file", "parse_obj", "parse_raw"),
+        *("schema", "schema_json", "update_forward_refs", "validate"),
+    }
+)
+
+#: A definition, with all that it refers to, as text: equal ones are one model.
+Key = tuple[str, str]
+
+
+@dataclass(slots=True)
+class Model:
+    """One class."""
+
+    key: Key
+    schema: Schema
+    definitions: Mapping[str, Schema]
+    #: Where it was met first.
+    queue: str
+    task: str
+    kind: Kind | Literal["literal"]
+    name: str = ""
+    #: The TypedDict that is accepted in place of the class; empty where it is one itself.
+    dict_name: str = ""
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.schema.get("properties", {})
+        return found
+
+    def is_required(self, name: str) -> bool:
+        return name in self.schema.get("required", ())
+
+
+@dataclass(slots=True)
+class ModelBook:
+    """All models of a catalog."""
+
+    kind: Kind
+    report: Report
+    models: dict[Key, Model] = field(default_factory=dict[Key, Model])
+    #: Queue -> name of a definition -> the models that it stands for there.
+    by_queue: dict[str, dict[str, list[Model]]] = field(
+        default_factory=dict[str, dict[str, list[Model]]]
+    )
+
+    @classmethod
+    def of(cls, catalog: Catalog, kind: Kind, report: Report) -> "ModelBook":
+        """Collect the definitions of every signature."""
+        book = cls(kind, report)
+        for queue, task, signature in signatures_of(catalog):
+            for name in sorted(signature.definitions):
+                book._add(queue, task, name, signature)
+        book._settle()
+        return book
+
+    def _add(self, queue: str, task: str, name: str, signature: TaskSignature) -> None:
+        schema = signature.definitions[name]
+        kind = self._kind_of(schema)
+        key = key_of(name, signature.definitions)
+        if kind is None or (key not in self.models and len(self.models) >= MAX_MODELS):
+            return
+        if key not in self.models:
+            self.models[key] = Model(key, schema, signature.definitions, queue, task, kind)
+        found = self.by_queue.setdefault(queue, {}).setdefault(name, [])
+        if self.models[key] not in found:
+            found.append(self.models[key])
+
+    def _kind_of(self, schema: Schema) -> Kind | Literal["literal"] | None:
+        """Say what becomes of a definition; None: it is read in place."""
+        if isinstance(schema.get("enum"), list):
+            return "literal"
+        properties = schema.get("properties")
+        if schema.get("type") != "object" or not isinstance(properties, Mapping):
+            return None
+        if len(properties) > MAX_FIELDS or not isinstance(schema.get("required", []), list):
+            return None
+        return self.kind
+
+    def _settle(self) -> None:
+        """Let those be TypedDicts that can be no class."""
+        for named in self.by_queue.values():
+            for models in named.values():
+                for model in models:
+                    reason = "its name stands for several" if len(models) > 1 else unfit(model)
+                    if model.kind in ("dataclass", "pydantic") and reason:
+                        model.kind = "typeddict"
+                        self.report.add(
+                            model.queue, model.task, model.key[0], f"a TypedDict: {reason}"
+                        )
+
+    def name_all(self, namer: Namer) -> None:
+        """Give each model its name."""
+        for model in self.models.values():
+            model.name = namer.take(camel(model.key[0]))
+        for model in self.models.values():
+            if model.kind in ("dataclass", "pydantic"):
+                model.dict_name = namer.take(f"{model.name}Dict")
+
+    def find(self, name: str, definitions: Mapping[str, Schema]) -> Model | None:
+        """Give the model of a definition, if it has one."""
+        if name not in definitions:
+            return None
+        return self.models.get(key_of(name, definitions))
+
+    def classes(self) -> dict[str, dict[str, str]]:
+        """Give the names of the classes that results are made of: queue -> definition -> class."""
+        found = {
+            queue: {
+                name: models[0].name
+                for name, models in sorted(named.items())
+                if models[0].kind in ("dataclass", "pydantic")
+            }
+            for queue, named in sorted(self.by_queue.items())
+        }
+        return {queue: named for queue, named in found.items() if named}
+
+    # ----- types of definitions
+
+    def annotator(
+        self, imports: Imports, definitions: Mapping[str, Schema], gap: Callable[[str], object]
+    ) -> Annotator:
+        """Give what reads the schemas that use these definitions."""
+
+        def named(name: str, mode: Mode) -> list[ast.expr] | None:
+            model = self.find(name, definitions)
+            if model is None:
+                return None
+            names = [model.name]
+            if mode == "argument" and model.dict_name:
+                names.append(model.dict_name)
+            return [ast.Name(each) for each in names]
+
+        return Annotator(imports, definitions, named, gap)
+
+    # ----- classes
+
+    def statements(self, imports: Imports, *, run_time: bool) -> Iterator[ast.stmt]:
+        """Write the classes, sorted by name; what others refer to by value stands first.
+
+        Args:
+            run_time: for a module that is imported; else for a stub, where defaults are ``...``.
+        """
+        models = sorted(self.models.values(), key=lambda m: (m.kind != "literal", m.name))
+        for model in models:
+            writer = ModelWriter(self, imports, model, run_time)
+            yield from writer.statements()
+
+
+@dataclass(slots=True)
+class ModelWriter:
+    """Writes the class of one model."""
+
+    book: ModelBook
+    imports: Imports
+    model: Model
+    run_time: bool
+
+    def statements(self) -> Iterator[ast.stmt]:
+        model = self.model
+        if model.kind == "literal":
+            value = self._annotator().read({"enum": model.schema["enum"]}, "result")
+            yield ast.AnnAssign(
+                ast.Name(model.name), self.imports.name("TypeAlias"), value, simple=1
+            )
+        elif model.kind == "typeddict":
+            yield self._typed_dict(model.name, "result")
+        else:
+            yield self._class()
+            yield self._typed_dict(model.dict_name, "argument")
+
+    def _annotator(self) -> Annotator:
+        model = self.model
+
+        def gap(reason: str) -> None:
+            self.book.report.add(model.queue, model.task, model.key[0], reason)
+
+        return self.book.annotator(self.imports, model.definitions, gap)
+
+    def _fields(self, mode: Mode) -> dict[str, ast.expr]:
+        annotator = self._annotator()
+        return {name: annotator.read(each, mode) for name, each in self.model.fields.items()}
+
+    def _doc(self) -> str:
+        return str(self.model.schema.get("description") or "")
+
+    def _typed_dict(self, name: str, mode: Mode) -> ast.stmt:
+        items = {
+            key: each if self.model.is_required(key) else self.imports.of("NotRequired", each)
+            for key, each in self._fields(mode).items()
+        }
+        base = self.imports.name("TypedDict")
+        if all(parameter_of(key) for key in items):
+            return documented(name, [base], self._doc(), [field_of(k, a) for k, a in items.items()])
+        pairs = ast.Dict([ast.Constant(key) for key in items], [*items.values()])
+        if self.run_time:  # these annotations would be evaluated
+            pairs.values = [ast.Constant(ast.unparse(each)) for each in items.values()]
+        call = ast.Call(base, [ast.Constant(name), pairs], [])
+        return ast.Assign([ast.Name(name)], call, lineno=0)
+
+    def _class(self) -> ast.stmt:
+        lines = [
+            field_of(name, annotation, self._default(name))
+            for name, annotation in self._fields("result").items()
+        ]
+        if self.model.kind == "pydantic":
+            base = self.imports.name("BaseModel")
+            return documented(self.model.name, [base], self._doc(), lines)
+        decorator = ast.Call(
+            self.imports.name("dataclass"), [], [ast.keyword("kw_only", ast.Constant(True))]
+        )
+        return documented(self.model.name, [], self._doc(), lines, [decorator])
+
+    def _default(self, name: str) -> ast.expr | None:
+        if self.model.is_required(name):
+            return None
+        if not self.run_time:
+            return ast.Constant(...)
+        default = self.model.fields[name].get("default")
+        if default is None or isinstance(default, str | int | float):
+            return ast.Constant(default)
+        make = "field" if self.model.kind == "dataclass" else "Field"
+        factory = self.imports.name(type(default).__name__)
+        if isinstance(default, list):
+            factory = self.imports.name(container_of(self.model.fields[name]))
+        return ast.Call(self.imports.name(make), [], [ast.keyword("default_factory", factory)])
+
+
+def container_of(schema: Schema) -> str:
+    """Give the class of an empty list."""
+    return (
+        "tuple"
+        if schema.get("format") == "tuple"
+        else "set"
+        if schema.get("uniqueItems")
+        else "list"
+    )
+
+
+def unfit(model: Model) -> str:
+    """Say why a definition can be no class; empty where it can."""
+    for name, schema in model.fields.items():
+        if parameter_of(name) is None or name.startswith("_"):
+            return f"{name[:80]!r} can be no attribute"
+        if name in OF_PYDANTIC or name.startswith("model_"):
+            return f"{name!r} is an attribute of every model"
+        if not model.is_required(name) and not has_plain_default(schema):
+            return f"{name!r} may be left out, and what it is then is not known"
+    return ""
+
+
+def has_plain_default(schema: Any) -> bool:
+    """Tell whether the default of a field can be written down as it is."""
+    if not isinstance(schema, Mapping) or "default" not in schema:
+        return False
+    default = schema["default"]
+    if default is None:
+        return {"type": "null"} in schema.get("anyOf", []) or not set(schema) - {"default"}
+    if isinstance(default, list | dict):
+        return not default and schema.get("type") in ("array", "object")
+    plain = {"string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,)}
+    kinds = plain.get(str(schema.get("type")), ())
+    return "format" not in schema and type(default) in kinds
+
+
+def signatures_of(catalog: Catalog) -> Iterator[tuple[str, str, TaskSignature]]:
+    """Give every signature that is known, with its queue and task, sorted."""
+    for queue in sorted(catalog):
+        public = catalog[queue].public
+        for task in sorted(public):
+            signature = public[task].signature
+            if signature is not None:
+                yield queue, task, signature
+
+
+def key_of(name: str, definitions: Mapping[str, Schema]) -> Key:
+    """Give what tells a definition from others: its name, and all that it is made of."""
+    reached: dict[str, Schema] = {}
+    waiting = [name]
+    while waiting:
+        each = waiting.pop()
+        if each not in reached and each in definitions:
+            reached[each] = definitions[each]
+            waiting += references(definitions[each])
+    return name, json.dumps(reached, sort_keys=True, default=repr)

@@ -1,0 +1,71 @@
+"""Names: what remote names may be called in Python, and which are taken."""
+
+import builtins
+import keyword
+import re
+from collections.abc import Collection, Iterable
+
+MAX_LENGTH = 255
+
+#: Attributes of a client; a service of such a name is reached with a trailing underscore.
+OF_CLIENT = frozenset(
+    {
+        *("app", "caller", "catalog", "close", "detailed", "discover", "options", "refresh"),
+        *("reply", "run", "service", "signature", "status", "task"),
+    }
+)
+#: Attributes of a service.
+OF_SERVICE = frozenset({"errors"})
+#: Attributes of a task, which may have other tasks below its name.
+OF_TASK = frozenset(
+    {
+        *("address", "aio", "apply_async", "batch", "chunks", "delay", "map", "name", "options"),
+        *("queue", "s", "si", "signature", "spec", "starmap", "subtask"),
+    }
+)
+
+_WORDS = re.compile(r"[A-Za-z0-9]+")
+
+BUILTINS = frozenset(vars(builtins))
+
+
+def is_plain(name: str) -> bool:
+    """Tell whether a name is an identifier in ASCII: no two of them look the same."""
+    return len(name) <= MAX_LENGTH and name.isascii() and name.isidentifier()
+
+
+def attribute_of(name: str, reserved: Collection[str]) -> str | None:
+    """Give the attribute by which a name is reached; None: by item alone."""
+    if not is_plain(name) or name.startswith("_"):
+        return None
+    return f"{name}_" if keyword.iskeyword(name) or name in reserved else name
+
+
+def parameter_of(name: str) -> str | None:
+    """Give a parameter's name; None where no method could have it: it is never changed."""
+    if not is_plain(name) or keyword.iskeyword(name):
+        return None
+    # Two underscores at the front are mangled in a class, and ``self`` is there already.
+    return None if name.startswith("__") or name == "self" else name
+
+
+def camel(*parts: str) -> str:
+    """Give a class's name made of words: billing.add_all is BillingAddAll."""
+    words = (word for part in parts for word in _WORDS.findall(part))
+    joined = "".join(word[0].upper() + word[1:] for word in words)[:MAX_LENGTH]
+    return joined if joined[:1].isalpha() else f"T{joined}"
+
+
+class Namer:
+    """Gives each class of a module a name of its own."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = {*taken, *BUILTINS, *keyword.kwlist}
+
+    def take(self, wanted: str) -> str:
+        """Give the name, or else the name with a number that makes it another."""
+        name, number = wanted, 2
+        while name in self._taken:
+            name, number = f"{wanted}{number}", number + 1
+        self._taken.add(name)
+        return name

@@ -1,0 +1,306 @@
+"""Parameters: a signature -> the arguments of methods, and the forms of a partial signature."""
+
+import ast
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from celery_rpc.codegen.annotations import Annotator, parts_of, union
+from celery_rpc.codegen.imports import Imports
+from celery_rpc.codegen.names import parameter_of
+from celery_rpc.signature import Parameter, TaskSignature
+
+#: How many forms of ``s()`` a task with many optional parameters gets, and forms of its arguments.
+MAX_FORMS = 6
+
+LONGEST_DEFAULT = 40
+
+DOTS = ast.Constant(...)
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """One parameter with its annotation."""
+
+    name: str
+    annotation: ast.expr
+    #: None: it is required.
+    default: ast.expr | None = None
+    positional_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """The parameters of a task, by kind."""
+
+    positional: tuple[Typed, ...] = ()
+    keyword_only: tuple[Typed, ...] = ()
+    more: Typed | None = None
+    keywords: Typed | None = None
+    #: False: not known; anything is accepted.
+    exact: bool = True
+
+    @property
+    def required(self) -> int:
+        """How many positional parameters have no default."""
+        return sum(each.default is None for each in self.positional)
+
+    @property
+    def arguments(self) -> ast.arguments:
+        return to_arguments(self)
+
+
+def unknown(imports: Imports) -> Parameters:
+    """Give the parameters of a task of which only the name is known."""
+    anything = imports.name("Any")
+    return Parameters(more=Typed("args", anything), keywords=Typed("kwargs", anything), exact=False)
+
+
+def read_parameters(
+    signature: TaskSignature, annotators: Mapping[str, Annotator]
+) -> Parameters | None:
+    """Read the parameters of a signature, each with what knows where gaps belong.
+
+    Gives None where no method could have them.
+    """
+    if not can_be(signature.parameters):
+        return None
+    by_kind: dict[str, list[Typed]] = {}
+    for each in signature.parameters:
+        by_kind.setdefault(each.kind, []).append(
+            read_parameter(each, signature, annotators[each.name])
+        )
+    first = [replace(each, positional_only=True) for each in by_kind.get("positional_only", ())]
+    return Parameters(
+        positional=(*first, *by_kind.get("positional_or_keyword", ())),
+        keyword_only=tuple(by_kind.get("keyword_only", ())),
+        more=next(iter(by_kind.get("var_positional", ())), None),
+        keywords=next(iter(by_kind.get("var_keyword", ())), None),
+        exact=signature.exact,
+    )
+
+
+def can_be(parameters: Sequence[Parameter]) -> bool:
+    """Tell whether a method could have these parameters."""
+    try:
+        inspect.Signature(
+            [
+                inspect.Parameter(
+                    str(parameter_of(each.name)) if parameter_of(each.name) else "",
+                    getattr(inspect.Parameter, each.kind.upper()),
+                    default=inspect.Parameter.empty if each.default is None else each.default,
+                )
+                for each in parameters
+            ]
+        )
+    except ValueError:
+        return False
+    return True
+
+
+def read_parameter(each: Parameter, signature: TaskSignature, annotator: Annotator) -> Typed:
+    """Read one parameter; of what is guessed, everything may be left out."""
+    if each.schema or (signature.exact and each.annotation):
+        annotation = annotator.read(each.schema, "argument")
+    else:
+        annotation = annotator.read_text("" if signature.exact else each.annotation)
+    if not signature.exact:
+        return Typed(each.name, annotation, DOTS)
+    default = None if each.default is None else shown_default(each.default, annotation)
+    return Typed(each.name, annotation, default)
+
+
+def shown_default(text: str, annotation: ast.expr) -> ast.expr:
+    """Give a default that says something and is of the parameter's type; else ``...``."""
+    try:
+        value = ast.literal_eval(text) if len(text) <= LONGEST_DEFAULT else ...
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        return DOTS
+    return ast.Constant(value) if fits(value, annotation) else DOTS
+
+
+def fits(value: Any, annotation: ast.expr) -> bool:
+    """Tell whether a plain value is of an annotation's type, as far as that is easily told."""
+    kinds = {bool: ("bool",), int: ("int", "float"), float: ("float",), str: ("str",)}
+    wanted = ("None",) if value is None else kinds.get(type(value), ())
+    if isinstance(value, float) and value != value:
+        return False
+    members = [ast.unparse(part) for part in parts_of(annotation)]
+    return bool(wanted) and any(member in (*wanted, "Any") for member in members)
+
+
+# ----- arguments of methods
+
+
+def to_arguments(parameters: Parameters, *, itself: bool = True) -> ast.arguments:
+    """Give the arguments of a method."""
+    first = [each for each in parameters.positional if each.positional_only]
+    rest = [each for each in parameters.positional if not each.positional_only]
+    own = [ast.arg("self")] if itself else []
+    positional_only = [*own, *map(to_argument, first)] if first else []
+    return ast.arguments(
+        posonlyargs=positional_only,
+        args=[*([] if first else own), *map(to_argument, rest)],
+        vararg=to_argument(parameters.more) if parameters.more else None,
+        kwonlyargs=list(map(to_argument, parameters.keyword_only)),
+        kw_defaults=[each.default for each in parameters.keyword_only],
+        kwarg=to_argument(parameters.keywords) if parameters.keywords else None,
+        defaults=[each.default for each in parameters.positional if each.default is not None],
+    )
+
+
+def to_argument(each: Typed) -> ast.arg:
+    return ast.arg(each.name, each.annotation)
+
+
+def tuples_of(parameters: Parameters, imports: Imports) -> ast.expr:
+    """Give the type of a task's positional arguments as one tuple."""
+    anything = imports.of("tuple", imports.name("Any"), DOTS)
+    total = len(parameters.positional)
+    if not parameters.exact or total - parameters.required > MAX_FORMS:
+        return anything
+    types = [each.annotation for each in parameters.positional]
+    if parameters.more is not None:
+        rest = ast.Starred(imports.of("tuple", parameters.more.annotation, DOTS))
+        return imports.of("tuple", *types, rest)
+    forms = [
+        imports.of("tuple", *(types[:number] or [ast.Tuple([])]))
+        for number in range(parameters.required, total + 1)
+    ]
+    return union(forms)
+
+
+# ----- partial signatures
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One way to call ``s()``, and what comes of it."""
+
+    parameters: Parameters
+    #: What it waits for; None: it takes no value of a task before it.
+    waits_for: ast.expr | None
+    #: Whether it can be called as it is.
+    complete: bool
+
+
+def forms_of(parameters: Parameters, imports: Imports) -> list[Form]:
+    """Give the overloads of ``s()``, of which the first that fits decides.
+
+    Celery puts the value of the task before in front of the arguments (celery/canvas.py,
+    ``Signature._merge``): so ``add.s(5)`` is ``add(value, 5)``, and its 5 is the second parameter.
+    """
+    if not parameters.exact:
+        return [Form(parameters, imports.name("Any"), True)]
+    if parameters.more is not None:
+        return _variadic(parameters, imports)
+    if not parameters.positional:
+        return [Form(parameters, None, True)]
+    count, total = parameters.required, len(parameters.positional)
+    waits_for = parameters.positional[0].annotation
+    forms = [Form(_without_first(parameters, count), waits_for, False)] if count else []
+    numbers = range(count, min(total, count + MAX_FORMS))
+    forms += [_shifted(parameters, number) for number in numbers]
+    return [*forms, Form(parameters, None, True)]
+
+
+def _without_first(parameters: Parameters, count: int) -> Parameters:
+    """Leave out the first parameter; those after the required ones are given by keyword."""
+    positional = parameters.positional
+    return replace(
+        parameters,
+        positional=positional[1:count],
+        keyword_only=(*by_keyword(positional[count:]), *parameters.keyword_only),
+        more=None,
+    )
+
+
+def _shifted(parameters: Parameters, number: int) -> Form:
+    """Give the form with so many positional arguments that it is complete with or without another.
+
+    Each of them is one parameter now and the next one in a chain, and has to fit both; where it is
+    plain that none does both, it is taken for what it is in a chain.
+    """
+    positional = parameters.positional
+    pairs = [(positional[i], positional[i + 1]) for i in range(number)]
+    apart = any(are_apart(now.annotation, then.annotation) for now, then in pairs)
+    arguments = tuple(
+        Typed(
+            then.name,
+            then.annotation if apart else either(now.annotation, then.annotation),
+            positional_only=True,
+        )
+        for now, then in pairs
+    )
+    left = replace(
+        parameters,
+        positional=arguments,
+        keyword_only=(*by_keyword(positional[number + 1 :]), *parameters.keyword_only),
+    )
+    return Form(left, positional[0].annotation, not apart)
+
+
+def _variadic(parameters: Parameters, imports: Imports) -> list[Form]:
+    positional, count = parameters.positional, parameters.required
+    assert parameters.more is not None
+    if not positional:
+        return [Form(parameters, parameters.more.annotation, True)]
+    waits_for = positional[0].annotation
+    forms = [Form(_without_first(parameters, count), waits_for, False)] if count else []
+    anything = imports.name("Any")
+    given = tuple(Typed(each.name, anything, positional_only=True) for each in positional[:count])
+    rest = replace(
+        parameters,
+        positional=given,
+        keyword_only=(*by_keyword(positional[count:]), *parameters.keyword_only),
+        more=Typed(parameters.more.name, anything),
+    )
+    return [*forms, Form(rest, waits_for, True), Form(parameters, None, True)]
+
+
+def by_keyword(parameters: Sequence[Typed]) -> list[Typed]:
+    """Give those that can be named, to be named."""
+    return [each for each in parameters if not each.positional_only]
+
+
+def either(one: ast.expr, other: ast.expr) -> ast.expr:
+    """Give the type that both fit into."""
+    members: Mapping[str, ast.expr] = {
+        ast.unparse(part): part for part in [*parts_of(one), *parts_of(other)]
+    }
+    return members.get("Any") or union([*members.values()])
+
+
+#: Types of which no value is of another family; bool is an int, and datetime a date.
+FAMILIES = {
+    **dict.fromkeys(("int", "float", "bool"), "number"),
+    **dict.fromkeys(("date", "datetime"), "date"),
+    **{each: each for each in ("str", "None", "time", "timedelta", "Decimal", "UUID", "bytes")},
+}
+CONTAINERS = frozenset({"list", "tuple", "set", "Set", "dict", "Mapping", "Sequence"})
+
+
+def are_apart(one: ast.expr, other: ast.expr) -> bool:
+    """Tell whether it is certain that no value is of both types."""
+    here, there = families_of(one), families_of(other)
+    return bool(here and there) and not here & there
+
+
+def families_of(annotation: ast.expr) -> frozenset[str]:
+    """Give the families of a type's members; none where they are not known."""
+    found = {family_of(part) for part in parts_of(annotation)}
+    return frozenset() if "" in found else frozenset(found)
+
+
+def family_of(part: ast.expr) -> str:
+    if isinstance(part, ast.Subscript) and isinstance(part.value, ast.Name):
+        if part.value.id in CONTAINERS:
+            return "container"
+        if part.value.id == "Literal":
+            return "str" if all(isinstance(c.value, str) for c in constants_of(part)) else "number"
+    return FAMILIES.get(ast.unparse(part), "")
+
+
+def constants_of(node: ast.expr) -> list[ast.Constant]:
+    return [each for each in ast.walk(node) if isinstance(each, ast.Constant)]
