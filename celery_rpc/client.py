@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from celery_rpc import loops
 from celery_rpc.call import DEFAULTS, Target
@@ -185,13 +185,13 @@ class BaseClient:
         """Disconnect. Calls that are pending fail with ClientClosed. May be called again."""
         self.caller.close()
 
-    def __enter__(self) -> "BaseClient":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    async def __aenter__(self) -> "BaseClient":
+    async def __aenter__(self) -> Self:
         await self.discover()
         return self
 
@@ -211,13 +211,6 @@ class Client(BaseClient):
     def __init__(self, options: ClientOptions, caller: LiveCaller | None = None) -> None:
         super().__init__(options, caller)
         self._kept: dict[str, Namespace] = {}
-
-    def __enter__(self) -> "Client":
-        return self
-
-    async def __aenter__(self) -> "Client":
-        await self.discover()
-        return self
 
     def __getattr__(self, attribute: str) -> Any:
         if attribute.startswith("_"):

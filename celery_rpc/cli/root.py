@@ -23,6 +23,7 @@ COMMANDS = {
     "call": Entry("call", "Call a task and print its value."),
     "catalog": Entry("catalog", "Save what is known of the services to a file, or show it."),
     "diff": Entry("diff", "Compare two catalogs: what breaks callers, what breaks messages."),
+    "genstubs": Entry("genstubs", "Write the types of the services, for editors and checkers."),
     "ping": Entry("inspect", "List the workers that answer, and how fast."),
     "doctor": Entry("doctor", "Look for what is wrong, and name the remedy."),
     "shell": Entry("shell", "Open a Python shell with a client of the services."),

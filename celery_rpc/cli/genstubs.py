@@ -1,0 +1,182 @@
+"""``genstubs``: types of the services for editors and type checkers."""
+
+from pathlib import Path
+from typing import Any, cast
+
+import click
+
+from celery_rpc.cli.catalog import queue_option
+from celery_rpc.cli.failure import say
+from celery_rpc.cli.options import connection_options, json_option
+from celery_rpc.cli.origin import origin_options, read_catalog
+from celery_rpc.cli.output import count, escaped, is_terminal, print_json, print_table
+from celery_rpc.codegen.models import Kind
+from celery_rpc.codegen.names import camel, is_plain
+from celery_rpc.codegen.probe import Verdict, probe
+from celery_rpc.codegen.report import Report
+from celery_rpc.codegen.settings import missing_settings
+from celery_rpc.codegen.stubs import module_of, stub_of
+from celery_rpc.codegen.wheel import wheel_of
+from celery_rpc.codegen.writer import Folder, replace
+from celery_rpc.errors import CodegenError, ConfigurationError
+from celery_rpc.model import Catalog
+
+#: What connect() is typed by, where nothing else is said.
+REGISTRY = "celery_rpc_registry"
+
+KINDS = ("typeddict", "dataclass", "pydantic")
+
+#: Gaps that are shown on a terminal; --json has them all.
+SHOWN_GAPS = 20
+
+
+@click.command()
+@click.option(
+    *("-o", "--output"),
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Where to write. Default: stubs; with --module or --wheel: here.",
+)
+@click.option("--module", metavar="NAME", help="Write an importable module, for services=.")
+@click.option(
+    "--models",
+    type=click.Choice(KINDS),
+    default="typeddict",
+    show_default=True,
+    help="What models become; classes need --module.",
+)
+@click.option("--wheel", metavar="NAME", help="Write a distribution of that name instead.")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 with a diff where it is stale.")
+@click.option("--probe/--no-probe", "probed", default=True, help="Run the type checkers after it.")
+@queue_option
+@json_option
+@origin_options
+@connection_options
+@click.pass_context
+def genstubs(
+    ctx: click.Context,
+    output: Path | None,
+    module: str | None,
+    models: str,
+    wheel: str | None,
+    check: bool,
+    probed: bool,
+    queues: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Write the types of the services.
+
+    With stubs/celery_rpc_registry.pyi where type checkers look, connect() is typed as it is. In the
+    end the type checkers that are installed are asked; exit code 6 if they see nothing of it.
+    """
+    check_names(module, models)
+    catalog = read_catalog(ctx, queues)
+    files, report = generated(catalog, module, cast("Kind", models))
+    folder = Folder(output or Path("." if module or wheel else "stubs"))
+    if wheel:
+        write_wheel(folder.path, wheel, files)
+    elif check:
+        lines = list(folder.differences(files))
+        for line in lines:
+            click.echo(escaped(line, keep=""))
+        ctx.exit(1 if lines else 0)
+    else:
+        written = folder.write(files)
+        say(told(report, folder, len(written)), kind="note")
+    show(report, as_json=as_json)
+    if not wheel:
+        say_settings(folder.path, module)
+        if probed:
+            refuse(probe(folder.path, module or REGISTRY, camel(module) if module else "Services"))
+
+
+def check_names(module: str | None, models: str) -> None:
+    """Refuse what cannot be, before anybody is asked.
+
+    Raises:
+        ConfigurationError: a name or a combination is wrong.
+    """
+    if models != "typeddict" and module is None:
+        raise ConfigurationError(f"--models {models} makes classes: say --module NAME for them")
+    if module is not None and (not is_plain(module) or module.startswith(("_", "celery_rpc"))):
+        raise ConfigurationError(f"--module {module!r} is no name for a module of your own")
+
+
+def generated(catalog: Catalog, module: str | None, models: Kind) -> tuple[dict[str, str], Report]:
+    """Give the files, by name, and the report."""
+    if module is None:
+        stub = stub_of(catalog)
+        return {f"{REGISTRY}.pyi": stub.text}, stub.report
+    name = camel(module)
+    stub = stub_of(catalog, name=name, models=models)
+    files = {
+        f"{module}.py": module_of(catalog, name=name, models=models).text,
+        f"{module}.pyi": stub.text,
+    }
+    return files, stub.report
+
+
+def write_wheel(folder: Path, name: str, files: dict[str, str]) -> None:
+    file, content = wheel_of(name, files)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        replace(folder / file, content)
+    except OSError as error:
+        raise CodegenError(f"{folder / file} cannot be written: {error.strerror}") from error
+    click.echo(folder / file)
+
+
+# ----- what is told
+
+
+def told(report: Report, folder: Folder, written: int) -> str:
+    """Say what was done."""
+    parts = [
+        count(report.services, "service"),
+        count(report.tasks, "task"),
+        count(report.models, "model"),
+    ]
+    change = count(written, "file") + " written" if written else "nothing has changed"
+    return f"{', '.join(parts)} in {folder.path}: {change}"
+
+
+def show(report: Report, *, as_json: bool) -> None:
+    """Print what became Any, or was left out, and why."""
+    if as_json:
+        print_json(plain(report))
+        return
+    shown = report.gaps[:SHOWN_GAPS] if is_terminal() else report.gaps
+    if shown:
+        rows = [(gap.queue, gap.task, gap.where, gap.reason) for gap in shown]
+        print_table(["SERVICE", "TASK", "WHERE", "NOT TYPED BECAUSE"], rows)
+    if len(report.gaps) > len(shown):
+        say(f"and {len(report.gaps) - len(shown)} more: see --json", kind="note")
+
+
+def plain(report: Report) -> dict[str, Any]:
+    return {
+        "services": report.services,
+        "tasks": report.tasks,
+        "models": report.models,
+        "gaps": [gap._asdict() for gap in report.gaps],
+    }
+
+
+def say_settings(folder: Path, module: str | None) -> None:
+    """Say which lines a project lacks, for type checkers to find the registry."""
+    if module is None:
+        for line in missing_settings(Path.cwd(), str(folder)).values():
+            say(f"add to {line}", kind="note")
+
+
+def refuse(verdicts: list[Verdict]) -> None:
+    """Say what the type checkers found.
+
+    Raises:
+        CodegenError: errors in the stubs, or nothing in them.
+    """
+    if not verdicts:
+        say("neither mypy nor pyright is installed here: the stubs are not checked", kind="note")
+    problems = [verdict.problem for verdict in verdicts if verdict.problem]
+    if problems:
+        raise CodegenError("; ".join(problems))

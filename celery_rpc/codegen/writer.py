@@ -1,0 +1,118 @@
+"""Writer: generated files on the disk, which nothing else is ever written over."""
+
+import difflib
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+
+from celery_rpc.codegen.names import is_plain
+from celery_rpc.errors import CodegenError
+
+MARK = "# Written by celery-rpc genstubs; changes are lost. sha256:"
+
+SUFFIXES = frozenset({".py", ".pyi"})
+
+
+def sealed(text: str) -> str:
+    """Put a header in front of a text: who wrote it, and what tells whether it was changed."""
+    return f"{MARK}{digest(text)}\n{text}"
+
+
+def digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
+
+
+def is_ours(text: str) -> bool:
+    """Tell whether a file is as it was written."""
+    head, _, body = text.partition("\n")
+    return head == f"{MARK}{digest(body)}"
+
+
+class Folder:
+    """The folder that generated files go to; nothing is written outside of it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, files: Mapping[str, str]) -> list[Path]:
+        """Write files, each as a whole or not at all; gives those that were not as they are now.
+
+        Args:
+            files: text by name; such as ``celery_rpc_registry.pyi``.
+
+        Raises:
+            CodegenError: there is a file that was not written by this, or was changed since; or it
+                cannot be written. Nothing was written then.
+        """
+        targets = {self.target(name): sealed(text) for name, text in files.items()}
+        stale = [target for target, text in targets.items() if self._differs(target, text)]
+        for target in stale:
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+                replace(target, targets[target].encode())
+            except OSError as error:
+                raise CodegenError(f"{target} cannot be written: {error.strerror}") from error
+        return stale
+
+    def differences(self, files: Mapping[str, str]) -> Iterator[str]:
+        """Give the lines of a diff from what is there to what would be written."""
+        for name, text in files.items():
+            target = self.target(name)
+            yield from difflib.unified_diff(
+                (read(target) or "").splitlines(),
+                sealed(text).splitlines(),
+                f"{target} as it is",
+                f"{target} as it would be",
+                lineterm="",
+            )
+
+    def target(self, name: str) -> Path:
+        """Give the path of a file.
+
+        Raises:
+            CodegenError: the name leads elsewhere.
+        """
+        path = PurePosixPath(name)
+        if str(path.parent) != "." or path.suffix not in SUFFIXES or not is_plain(path.stem):
+            raise CodegenError(f"{name!r:.100} is no name of a generated file")
+        return self.path / path.name
+
+    def _differs(self, target: Path, text: str) -> bool:
+        found = read(target)
+        if found is not None and not is_ours(found):
+            what = "was changed since it was written" if found.startswith(MARK) else "is not ours"
+            raise CodegenError(f"{target} {what}: move it away, or delete it")
+        return found != text
+
+
+def read(target: Path) -> str | None:
+    """Read a file; None: there is none.
+
+    Raises:
+        CodegenError: it is no file, or a link: links are not followed.
+    """
+    try:
+        if not stat.S_ISREG(target.lstat().st_mode):
+            raise CodegenError(f"{target} is no regular file: move it away, or delete it")
+        return target.read_bytes().decode(errors="replace")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise CodegenError(f"{target} cannot be read: {error.strerror}") from error
+
+
+def replace(target: Path, data: bytes) -> None:
+    """Put a file in the place of another, all at once."""
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        with draft.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(target)
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)

@@ -1,0 +1,988 @@
+# Written by celery-rpc genstubs; changes are lost. sha256:e5075a9ff7278c53ce823c821139db0cefe0dfaba8016d17f39656f6a6412698
+"""Services, as celery-rpc genstubs found them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any, Literal, overload
+from typing_extensions import NotRequired, TypeAlias, TypedDict
+from celery_rpc import BaseClient, RemoteError, Reply
+from celery_rpc.algebra import Flex, ImmSig, Partial, ServiceBase, Sig, TaskBase
+
+Priority: TypeAlias = Literal['low', 'normal', 'high']
+
+class Album(TypedDict):
+    """Thumbnails in one file."""
+
+    cover: NotRequired[Thumbnail]
+    name: str
+    pictures: int
+    pixels: int
+
+class Invoice(TypedDict):
+    """What a customer owes for an order."""
+
+    customer: str
+    due: date
+    lines: list[InvoiceLine]
+    number: str
+    total: Money
+
+class InvoiceLine(TypedDict):
+    """One article of an order and what it comes to."""
+
+    quantity: int
+    sku: str
+    subtotal: Money
+
+class Item(TypedDict):
+    """An article of the shop."""
+
+    sku: str
+    stock: int
+    tags: NotRequired[tuple[str, ...]]
+    title: str
+
+class Money(TypedDict):
+    """An amount in one currency."""
+
+    amount: Decimal
+    currency: NotRequired[str]
+
+class Order(TypedDict):
+    """What a customer ordered."""
+
+    customer: str
+    id: str
+    lines: list[OrderLine]
+    note: NotRequired[str | None]
+    placed: date
+
+class OrderLine(TypedDict):
+    """One article of an order."""
+
+    price: Money
+    quantity: NotRequired[int]
+    sku: str
+
+class Receipt(TypedDict):
+    """A charge or a refund that was made."""
+
+    account: str
+    amount: Money
+    balance: Money
+    id: str
+
+class Reservation(TypedDict):
+    """A quantity of an article that is set aside."""
+
+    id: str
+    left: int
+    quantity: int
+    sku: str
+
+class Thumbnail(TypedDict):
+    """A small picture of a picture."""
+
+    height: int
+    source: str
+    url: str
+    width: int
+
+class Video(TypedDict):
+    """A video that was transcoded."""
+
+    steps: int
+    url: str
+
+class _BillingAdd(TaskBase[int]):
+    """Add two numbers."""
+
+    def __call__(self, x: int, y: int = 0) -> int: ...
+    async def aio(self, x: int, y: int = 0) -> int: ...
+    def delay(self, x: int, y: int = 0) -> Reply[int]: ...
+    def apply_async(
+        self,
+        args: tuple[int] | tuple[int, int] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[int]: ...
+    def batch(
+        self,
+        arguments: Iterable[tuple[int] | tuple[int, int] | Mapping[str, Any]],
+    ) -> list[Reply[int]]: ...
+    @overload
+    def s(self, *, y: int = 0) -> Partial[int, int]: ...
+    @overload
+    def s(self, y: int, /) -> Flex[int, int]: ...
+    @overload
+    def s(self, x: int, y: int = 0) -> Sig[int]: ...
+    def si(self, x: int, y: int = 0) -> ImmSig[int]: ...
+
+class _BillingBalance(TaskBase[Decimal]):
+    """Look up what an account holds.
+
+    Raises:
+        UnknownAccount: there is no such account.
+    """
+
+    def __call__(self, account: str) -> Decimal: ...
+    async def aio(self, account: str) -> Decimal: ...
+    def delay(self, account: str) -> Reply[Decimal]: ...
+    def apply_async(
+        self,
+        args: tuple[str] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[Decimal]: ...
+    def batch(
+        self,
+        arguments: Iterable[tuple[str] | Mapping[str, Any]],
+    ) -> list[Reply[Decimal]]: ...
+    @overload
+    def s(self) -> Partial[str, Decimal]: ...
+    @overload
+    def s(self, account: str) -> Sig[Decimal]: ...
+    def si(self, account: str) -> ImmSig[Decimal]: ...
+
+class _BillingCharge(TaskBase[Receipt]):
+    """Charge an account.
+
+    Raises:
+        InsufficientFunds: the account holds less than the amount.
+        UnknownAccount: there is no such account.
+    """
+
+    def __call__(self, account: str, amount: Decimal) -> Receipt: ...
+    async def aio(self, account: str, amount: Decimal) -> Receipt: ...
+    def delay(self, account: str, amount: Decimal) -> Reply[Receipt]: ...
+    def apply_async(
+        self,
+        args: tuple[str, Decimal] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[Receipt]: ...
+    def batch(
+        self,
+        arguments: Iterable[tuple[str, Decimal] | Mapping[str, Any]],
+    ) -> list[Reply[Receipt]]: ...
+    @overload
+    def s(self, amount: Decimal) -> Partial[str, Receipt]: ...
+    @overload
+    def s(self, account: str, amount: Decimal) -> Sig[Receipt]: ...
+    def si(self, account: str, amount: Decimal) -> ImmSig[Receipt]: ...
+
+class _BillingDivide(TaskBase[float]):
+    """Divide x by y.
+
+    Raises:
+        ZeroDivisionError: y is zero. Nothing declares it, as with most errors of most tasks.
+    """
+
+    def __call__(self, x: float, y: float) -> float: ...
+    async def aio(self, x: float, y: float) -> float: ...
+    def delay(self, x: float, y: float) -> Reply[float]: ...
+    def apply_async(
+        self,
+        args: tuple[float, float] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[float]: ...
+    def batch(
+        self,
+        arguments: Iterable[tuple[float, float] | Mapping[str, Any]],
+    ) -> list[Reply[float]]: ...
+    @overload
+    def s(self, y: float) -> Partial[float, float]: ...
+    @overload
+    def s(self, x: float, y: float) -> Sig[float]: ...
+    def si(self, x: float, y: float) -> ImmSig[float]: ...
+
+class _BillingInvoice(TaskBase[Invoice]):
+    """Write the invoice for an order."""
+
+    def __call__(self, order: Order) -> Invoice: ...
+    async def aio(self, order: Order) -> Invoice: ...
+    def delay(self, order: Order) -> Reply[Invoice]: ...
+    def apply_async(
+        self,
+        args: tuple[Order] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[Invoice]: ...
+    def batch(
+        self,
+        arguments: Iterable[tuple[Order] | Mapping[str, Any]],
+    ) -> list[Reply[Invoice]]: ...
+    @overload
+    def s(self) -> Partial[Order, Invoice]: ...
+    @overload
+    def s(self, order: Order) -> Sig[Invoice]: ...
+    def si(self, order: Order) -> ImmSig[Invoice]: ...
+
+class _BillingMul(TaskBase[int]):
+    """Multiply two numbers."""
+
+    def __call__(self, x: int, y: int) -> int: ...
+    async def aio(self, x: int, y: int) -> int: ...
+    def delay(self, x: int, y: int) -> Reply[int]: ...
+    def apply_async(
+        self,
+        args: tuple[int, int] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[int]: ...
+    def batch(
+        self,
+        arguments: Iterable[tuple[int, int] | Mapping[str, Any]],
+    ) -> list[Reply[int]]: ...
+    @overload
+    def s(self, y: int) -> Partial[int, int]: ...
+    @overload
+    def s(self, x: int, y: int) -> Sig[int]: ...
+    def si(self, x: int, y: int) -> ImmSig[int]: ...
+
+class _BillingQuote(TaskBase[dict[str, Any]]):
+    """Write the invoice for an order, from a plain dict to a plain dict."""
+
+    def __call__(self, order: Mapping[str, Any]) -> dict[str, Any]: ...
+    async def aio(self, order: Mapping[str, Any]) -> dict[str, Any]: ...
+    def delay(self, order: Mapping[str, Any]) -> Reply[dict[str, Any]]: ...
+    def apply_async(
+        self,
+        args: tuple[Mapping[str, Any]] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[dict[str, Any]]: ...
+    def batch(
+        self,
+        arguments: Iterable[tuple[Mapping[str, Any]] | Mapping[str, Any]],
+    ) -> list[Reply[dict[str, Any]]]: ...
+    @overload
+    def s(self) -> Partial[Mapping[str, Any], dict[str, Any]]: ...
+    @overload
+    def s(self, order: Mapping[str, Any]) -> Sig[dict[str, Any]]: ...
+    def si(self, order: Mapping[str, Any]) -> ImmSig[dict[str, Any]]: ...
+
+class _BillingRefund(TaskBase[Receipt]):
+    """Give back a charge, by the id of its receipt.
+
+    Raises:
+        UnknownReceipt: billing gave out no such receipt.
+    """
+
+    def __call__(self, receipt_id: str, reason: str | None = None) -> Receipt: ...
+    async def aio(self, receipt_id: str, reason: str | None = None) -> Receipt: ...
+    def delay(self, receipt_id: str, reason: str | None = None) -> Reply[Receipt]: ...
+    def apply_async(
+        self,
+        args: tuple[str] | tuple[str, str | None] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[Receipt]: ...
+    def batch(
+        self,
+        arguments: Iterable[tuple[str] | tuple[str, str | None] | Mapping[str, Any]],
+    ) -> list[Reply[Receipt]]: ...
+    @overload
+    def s(self, *, reason: str | None = None) -> Partial[str, Receipt]: ...
+    @overload
+    def s(self, reason: str | None, /) -> Flex[str, Receipt]: ...
+    @overload
+    def s(self, receipt_id: str, reason: str | None = None) -> Sig[Receipt]: ...
+    def si(self, receipt_id: str, reason: str | None = None) -> ImmSig[Receipt]: ...
+
+class _BillingTotal(TaskBase[int]):
+    """Sum up the values, as the body of a chord does."""
+
+    def __call__(self, values: Sequence[int]) -> int: ...
+    async def aio(self, values: Sequence[int]) -> int: ...
+    def delay(self, values: Sequence[int]) -> Reply[int]: ...
+    def apply_async(
+        self,
+        args: tuple[Sequence[int]] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[int]: ...
+    def batch(
+        self,
+        arguments: Iterable[tuple[Sequence[int]] | Mapping[str, Any]],
+    ) -> list[Reply[int]]: ...
+    @overload
+    def s(self) -> Partial[Sequence[int], int]: ...
+    @overload
+    def s(self, values: Sequence[int]) -> Sig[int]: ...
+    def si(self, values: Sequence[int]) -> ImmSig[int]: ...
+
+class _BillingInsufficientFunds(RemoteError):
+    """The account holds less than the charge: account, balance, amount."""
+
+class _BillingUnknownAccount(RemoteError):
+    """There is no such account: its name."""
+
+class _BillingUnknownReceipt(RemoteError):
+    """Billing gave out no such receipt: its id."""
+
+class _BillingErrors:
+    """What the tasks of billing declare to raise."""
+
+    InsufficientFunds: type[_BillingInsufficientFunds]
+    UnknownAccount: type[_BillingUnknownAccount]
+    UnknownReceipt: type[_BillingUnknownReceipt]
+
+class _Billing(ServiceBase):
+    """Service billing."""
+
+    errors: _BillingErrors
+    add: _BillingAdd
+    balance: _BillingBalance
+    charge: _BillingCharge
+    divide: _BillingDivide
+    invoice: _BillingInvoice
+    mul: _BillingMul
+    quote: _BillingQuote
+    refund: _BillingRefund
+    total: _BillingTotal
+
+class _InventoryItem(TaskBase[Item]):
+    """Look up an article.
+
+    Raises:
+        UnknownSku: the shop has no such article.
+    """
+
+    def __call__(self, sku: str) -> Item: ...
+    async def aio(self, sku: str) -> Item: ...
+    def delay(self, sku: str) -> Reply[Item]: ...
+    def apply_async(
+        self,
+        args: tuple[str] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[Item]: ...
+    def batch(self, arguments: Iterable[tuple[str] | Mapping[str, Any]]) -> list[Reply[Item]]: ...
+    @overload
+    def s(self) -> Partial[str, Item]: ...
+    @overload
+    def s(self, sku: str) -> Sig[Item]: ...
+    def si(self, sku: str) -> ImmSig[Item]: ...
+
+class _InventoryRelease(TaskBase[int]):
+    """Give a reservation back; returns what is left of the article then.
+
+    Raises:
+        UnknownReservation: inventory made no such reservation.
+    """
+
+    def __call__(self, reservation_id: str) -> int: ...
+    async def aio(self, reservation_id: str) -> int: ...
+    def delay(self, reservation_id: str) -> Reply[int]: ...
+    def apply_async(
+        self,
+        args: tuple[str] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[int]: ...
+    def batch(self, arguments: Iterable[tuple[str] | Mapping[str, Any]]) -> list[Reply[int]]: ...
+    @overload
+    def s(self) -> Partial[str, int]: ...
+    @overload
+    def s(self, reservation_id: str) -> Sig[int]: ...
+    def si(self, reservation_id: str) -> ImmSig[int]: ...
+
+class _InventoryReserve(TaskBase[Reservation]):
+    """Set some of an article aside.
+
+    Raises:
+        OutOfStock: there is less of the article than the quantity.
+        UnknownSku: the shop has no such article.
+    """
+
+    def __call__(self, sku: str, quantity: int = 1) -> Reservation: ...
+    async def aio(self, sku: str, quantity: int = 1) -> Reservation: ...
+    def delay(self, sku: str, quantity: int = 1) -> Reply[Reservation]: ...
+    def apply_async(
+        self,
+        args: tuple[str] | tuple[str, int] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[Reservation]: ...
+    def batch(
+        self,
+        arguments: Iterable[tuple[str] | tuple[str, int] | Mapping[str, Any]],
+    ) -> list[Reply[Reservation]]: ...
+    @overload
+    def s(self, *, quantity: int = 1) -> Partial[str, Reservation]: ...
+    @overload
+    def s(self, quantity: int, /) -> Partial[str, Reservation]: ...
+    @overload
+    def s(self, sku: str, quantity: int = 1) -> Sig[Reservation]: ...
+    def si(self, sku: str, quantity: int = 1) -> ImmSig[Reservation]: ...
+
+class _InventorySearch(TaskBase[list[Item]]):
+    """List articles in the order of their sku, those with a tag if one is given."""
+
+    def __call__(self, *, tag: str | None = None, limit: int = 10) -> list[Item]: ...
+    async def aio(self, *, tag: str | None = None, limit: int = 10) -> list[Item]: ...
+    def delay(self, *, tag: str | None = None, limit: int = 10) -> Reply[list[Item]]: ...
+    def apply_async(
+        self,
+        args: tuple[()] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[list[Item]]: ...
+    def batch(
+        self,
+        arguments: Iterable[tuple[()] | Mapping[str, Any]],
+    ) -> list[Reply[list[Item]]]: ...
+    def s(self, *, tag: str | None = None, limit: int = 10) -> Sig[list[Item]]: ...
+    def si(self, *, tag: str | None = None, limit: int = 10) -> ImmSig[list[Item]]: ...
+
+class _InventoryStock(TaskBase[int]):
+    """Count what is left of an article.
+
+    Raises:
+        UnknownSku: the shop has no such article.
+    """
+
+    def __call__(self, sku: str) -> int: ...
+    async def aio(self, sku: str) -> int: ...
+    def delay(self, sku: str) -> Reply[int]: ...
+    def apply_async(
+        self,
+        args: tuple[str] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[int]: ...
+    def batch(self, arguments: Iterable[tuple[str] | Mapping[str, Any]]) -> list[Reply[int]]: ...
+    @overload
+    def s(self) -> Partial[str, int]: ...
+    @overload
+    def s(self, sku: str) -> Sig[int]: ...
+    def si(self, sku: str) -> ImmSig[int]: ...
+
+class _InventoryOutOfStock(RemoteError):
+    """There is less of the article than was asked for: sku, wanted, left."""
+
+class _InventoryUnknownReservation(RemoteError, LookupError):
+    """Inventory made no such reservation: its id."""
+
+class _InventoryUnknownSku(RemoteError, LookupError):
+    """The shop has no such article: its sku."""
+
+class _InventoryErrors:
+    """What the tasks of inventory declare to raise."""
+
+    OutOfStock: type[_InventoryOutOfStock]
+    UnknownReservation: type[_InventoryUnknownReservation]
+    UnknownSku: type[_InventoryUnknownSku]
+
+class _Inventory(ServiceBase):
+    """Service inventory."""
+
+    errors: _InventoryErrors
+    item: _InventoryItem
+    release: _InventoryRelease
+    reserve: _InventoryReserve
+    search: _InventorySearch
+    stock: _InventoryStock
+
+class _LegacyTasksCancel(TaskBase[Any]):
+    """Task legacy.tasks.cancel."""
+
+    def __call__(self, order: Any) -> Any: ...
+    async def aio(self, order: Any) -> Any: ...
+    def delay(self, order: Any) -> Reply[Any]: ...
+    def apply_async(
+        self,
+        args: tuple[Any] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[Any]: ...
+    def batch(self, arguments: Iterable[tuple[Any] | Mapping[str, Any]]) -> list[Reply[Any]]: ...
+    @overload
+    def s(self) -> Partial[Any, Any]: ...
+    @overload
+    def s(self, order: Any) -> Sig[Any]: ...
+    def si(self, order: Any) -> ImmSig[Any]: ...
+
+class _LegacyTasksConcat(TaskBase[Any]):
+    """Task legacy.tasks.concat."""
+
+    def __call__(self, *parts: Any) -> Any: ...
+    async def aio(self, *parts: Any) -> Any: ...
+    def delay(self, *parts: Any) -> Reply[Any]: ...
+    def apply_async(
+        self,
+        args: tuple[*tuple[Any, ...]] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[Any]: ...
+    def batch(
+        self,
+        arguments: Iterable[tuple[*tuple[Any, ...]] | Mapping[str, Any]],
+    ) -> list[Reply[Any]]: ...
+    def s(self, *parts: Any) -> Flex[Any, Any]: ...
+    def si(self, *parts: Any) -> ImmSig[Any]: ...
+
+class _LegacyTasksConvert(TaskBase[Any]):
+    """Task legacy.tasks.convert."""
+
+    def __call__(self, amount: Any, rate: Any = 2, /, digits: Any = 2) -> Any: ...
+    async def aio(self, amount: Any, rate: Any = 2, /, digits: Any = 2) -> Any: ...
+    def delay(self, amount: Any, rate: Any = 2, /, digits: Any = 2) -> Reply[Any]: ...
+    def apply_async(
+        self,
+        args: tuple[Any] | tuple[Any, Any] | tuple[Any, Any, Any] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[Any]: ...
+    def batch(
+        self,
+        arguments: Iterable[tuple[Any] | tuple[Any, Any] | tuple[Any, Any, Any] | Mapping[str, Any]],
+    ) -> list[Reply[Any]]: ...
+    @overload
+    def s(self, *, digits: Any = 2) -> Partial[Any, Any]: ...
+    @overload
+    def s(self, rate: Any, /, *, digits: Any = 2) -> Flex[Any, Any]: ...
+    @overload
+    def s(self, rate: Any, digits: Any, /) -> Flex[Any, Any]: ...
+    @overload
+    def s(self, amount: Any, rate: Any = 2, /, digits: Any = 2) -> Sig[Any]: ...
+    def si(self, amount: Any, rate: Any = 2, /, digits: Any = 2) -> ImmSig[Any]: ...
+
+class _LegacyTasksPing(TaskBase[Any]):
+    """Task legacy.tasks.ping."""
+
+    def __call__(self) -> Any: ...
+    async def aio(self) -> Any: ...
+    def delay(self) -> Reply[Any]: ...
+    def apply_async(
+        self,
+        args: tuple[()] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[Any]: ...
+    def batch(self, arguments: Iterable[tuple[()] | Mapping[str, Any]]) -> list[Reply[Any]]: ...
+    def s(self) -> Sig[Any]: ...
+    def si(self) -> ImmSig[Any]: ...
+
+class _LegacyTasksReport(TaskBase[Any]):
+    """Build the nightly report (see wiki).
+
+    kwargs: sort, header
+    """
+
+    def __call__(self, title: Any, *args: Any, **kwargs: Any) -> Any: ...
+    async def aio(self, title: Any, *args: Any, **kwargs: Any) -> Any: ...
+    def delay(self, title: Any, *args: Any, **kwargs: Any) -> Reply[Any]: ...
+    def apply_async(
+        self,
+        args: tuple[Any, *tuple[Any, ...]] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[Any]: ...
+    def batch(
+        self,
+        arguments: Iterable[tuple[Any, *tuple[Any, ...]] | Mapping[str, Any]],
+    ) -> list[Reply[Any]]: ...
+    @overload
+    def s(self, **kwargs: Any) -> Partial[Any, Any]: ...
+    @overload
+    def s(self, title: Any, /, *args: Any, **kwargs: Any) -> Flex[Any, Any]: ...
+    @overload
+    def s(self, title: Any, *args: Any, **kwargs: Any) -> Sig[Any]: ...
+    def si(self, title: Any, *args: Any, **kwargs: Any) -> ImmSig[Any]: ...
+
+class _LegacyTasksStatus(TaskBase[Any]):
+    """Task legacy.tasks.status."""
+
+    def __call__(self, order: Any, default: Any = None) -> Any: ...
+    async def aio(self, order: Any, default: Any = None) -> Any: ...
+    def delay(self, order: Any, default: Any = None) -> Reply[Any]: ...
+    def apply_async(
+        self,
+        args: tuple[Any] | tuple[Any, Any] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[Any]: ...
+    def batch(
+        self,
+        arguments: Iterable[tuple[Any] | tuple[Any, Any] | Mapping[str, Any]],
+    ) -> list[Reply[Any]]: ...
+    @overload
+    def s(self, *, default: Any = None) -> Partial[Any, Any]: ...
+    @overload
+    def s(self, default: Any, /) -> Flex[Any, Any]: ...
+    @overload
+    def s(self, order: Any, default: Any = None) -> Sig[Any]: ...
+    def si(self, order: Any, default: Any = None) -> ImmSig[Any]: ...
+
+class _LegacyTasksWhoami(TaskBase[Any]):
+    """Task legacy.tasks.whoami."""
+
+    def __call__(self) -> Any: ...
+    async def aio(self) -> Any: ...
+    def delay(self) -> Reply[Any]: ...
+    def apply_async(
+        self,
+        args: tuple[()] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[Any]: ...
+    def batch(self, arguments: Iterable[tuple[()] | Mapping[str, Any]]) -> list[Reply[Any]]: ...
+    def s(self) -> Sig[Any]: ...
+    def si(self) -> ImmSig[Any]: ...
+
+class _LegacyTasks(ServiceBase):
+    """Tasks of legacy."""
+
+    cancel: _LegacyTasksCancel
+    concat: _LegacyTasksConcat
+    convert: _LegacyTasksConvert
+    ping: _LegacyTasksPing
+    report: _LegacyTasksReport
+    status: _LegacyTasksStatus
+    whoami: _LegacyTasksWhoami
+
+class _Legacy(ServiceBase):
+    """Service legacy."""
+
+    tasks: _LegacyTasks
+
+class _MailDeliver(TaskBase[int]):
+    """Deliver to a mailbox that is busy that many times; returns the attempts made.
+
+    Raises:
+        MailboxBusy: it still was after three retries.
+    """
+
+    def __call__(self, to: str, busy: int = 0) -> int: ...
+    async def aio(self, to: str, busy: int = 0) -> int: ...
+    def delay(self, to: str, busy: int = 0) -> Reply[int]: ...
+    def apply_async(
+        self,
+        args: tuple[str] | tuple[str, int] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[int]: ...
+    def batch(
+        self,
+        arguments: Iterable[tuple[str] | tuple[str, int] | Mapping[str, Any]],
+    ) -> list[Reply[int]]: ...
+    @overload
+    def s(self, *, busy: int = 0) -> Partial[str, int]: ...
+    @overload
+    def s(self, busy: int, /) -> Partial[str, int]: ...
+    @overload
+    def s(self, to: str, busy: int = 0) -> Sig[int]: ...
+    def si(self, to: str, busy: int = 0) -> ImmSig[int]: ...
+
+class _MailDigest(TaskBase[str]):
+    """Send one mail about several subjects; returns its message id."""
+
+    def __call__(
+        self,
+        to: str,
+        subjects: list[str],
+        priority: Priority = ...,
+        style: Literal['text', 'html'] = ...,
+        reply_to: str | None = None,
+    ) -> str: ...
+    async def aio(
+        self,
+        to: str,
+        subjects: list[str],
+        priority: Priority = ...,
+        style: Literal['text', 'html'] = ...,
+        reply_to: str | None = None,
+    ) -> str: ...
+    def delay(
+        self,
+        to: str,
+        subjects: list[str],
+        priority: Priority = ...,
+        style: Literal['text', 'html'] = ...,
+        reply_to: str | None = None,
+    ) -> Reply[str]: ...
+    def apply_async(
+        self,
+        args: tuple[str, list[str]] | tuple[str, list[str], Priority] | tuple[str, list[str], Priority, Literal['text', 'html']] | tuple[str, list[str], Priority, Literal['text', 'html'], str | None] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[str]: ...
+    def batch(
+        self,
+        arguments: Iterable[tuple[str, list[str]] | tuple[str, list[str], Priority] | tuple[str, list[str], Priority, Literal['text', 'html']] | tuple[str, list[str], Priority, Literal['text', 'html'], str | None] | Mapping[str, Any]],
+    ) -> list[Reply[str]]: ...
+    @overload
+    def s(
+        self,
+        subjects: list[str],
+        *,
+        priority: Priority = ...,
+        style: Literal['text', 'html'] = ...,
+        reply_to: str | None = None,
+    ) -> Partial[str, str]: ...
+    @overload
+    def s(
+        self,
+        subjects: list[str],
+        priority: Priority,
+        /,
+        *,
+        style: Literal['text', 'html'] = ...,
+        reply_to: str | None = None,
+    ) -> Partial[str, str]: ...
+    @overload
+    def s(
+        self,
+        subjects: list[str],
+        priority: Priority,
+        style: Literal['text', 'html'],
+        /,
+        *,
+        reply_to: str | None = None,
+    ) -> Partial[str, str]: ...
+    @overload
+    def s(
+        self,
+        subjects: list[str],
+        priority: Priority,
+        style: Literal['text', 'html'],
+        reply_to: str | None,
+        /,
+    ) -> Partial[str, str]: ...
+    @overload
+    def s(
+        self,
+        to: str,
+        subjects: list[str],
+        priority: Priority = ...,
+        style: Literal['text', 'html'] = ...,
+        reply_to: str | None = None,
+    ) -> Sig[str]: ...
+    def si(
+        self,
+        to: str,
+        subjects: list[str],
+        priority: Priority = ...,
+        style: Literal['text', 'html'] = ...,
+        reply_to: str | None = None,
+    ) -> ImmSig[str]: ...
+
+class _MailLog(TaskBase[None]):
+    """Write a line to the log of the worker; there is no result to wait for."""
+
+    def __call__(self, line: str, level: Literal['debug', 'info', 'warning'] = ...) -> None: ...
+    async def aio(self, line: str, level: Literal['debug', 'info', 'warning'] = ...) -> None: ...
+    def delay(self, line: str, level: Literal['debug', 'info', 'warning'] = ...) -> Reply[None]: ...
+    def apply_async(
+        self,
+        args: tuple[str] | tuple[str, Literal['debug', 'info', 'warning']] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[None]: ...
+    def batch(
+        self,
+        arguments: Iterable[tuple[str] | tuple[str, Literal['debug', 'info', 'warning']] | Mapping[str, Any]],
+    ) -> list[Reply[None]]: ...
+    @overload
+    def s(self, *, level: Literal['debug', 'info', 'warning'] = ...) -> Partial[str, None]: ...
+    @overload
+    def s(self, level: str | Literal['debug', 'info', 'warning'], /) -> Flex[str, None]: ...
+    @overload
+    def s(self, line: str, level: Literal['debug', 'info', 'warning'] = ...) -> Sig[None]: ...
+    def si(self, line: str, level: Literal['debug', 'info', 'warning'] = ...) -> ImmSig[None]: ...
+
+class _MailSend(TaskBase[str]):
+    """Send a mail; returns its message id."""
+
+    def __call__(self, to: str, subject: str, body: str = '') -> str: ...
+    async def aio(self, to: str, subject: str, body: str = '') -> str: ...
+    def delay(self, to: str, subject: str, body: str = '') -> Reply[str]: ...
+    def apply_async(
+        self,
+        args: tuple[str, str] | tuple[str, str, str] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[str]: ...
+    def batch(
+        self,
+        arguments: Iterable[tuple[str, str] | tuple[str, str, str] | Mapping[str, Any]],
+    ) -> list[Reply[str]]: ...
+    @overload
+    def s(self, subject: str, *, body: str = '') -> Partial[str, str]: ...
+    @overload
+    def s(self, subject: str, body: str, /) -> Flex[str, str]: ...
+    @overload
+    def s(self, to: str, subject: str, body: str = '') -> Sig[str]: ...
+    def si(self, to: str, subject: str, body: str = '') -> ImmSig[str]: ...
+
+class _MailSlow(TaskBase[float]):
+    """Sleep for that many seconds, and return them."""
+
+    def __call__(self, seconds: float) -> float: ...
+    async def aio(self, seconds: float) -> float: ...
+    def delay(self, seconds: float) -> Reply[float]: ...
+    def apply_async(
+        self,
+        args: tuple[float] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[float]: ...
+    def batch(
+        self,
+        arguments: Iterable[tuple[float] | Mapping[str, Any]],
+    ) -> list[Reply[float]]: ...
+    @overload
+    def s(self) -> Partial[float, float]: ...
+    @overload
+    def s(self, seconds: float) -> Sig[float]: ...
+    def si(self, seconds: float) -> ImmSig[float]: ...
+
+class _Mail(ServiceBase):
+    """Service mail."""
+
+    deliver: _MailDeliver
+    digest: _MailDigest
+    log: _MailLog
+    send: _MailSend
+    slow: _MailSlow
+
+class _MediaPack(TaskBase[Album]):
+    """Put thumbnails into one file, as the body of a chord does."""
+
+    def __call__(self, thumbnails: Sequence[Thumbnail], name: str = 'album') -> Album: ...
+    async def aio(self, thumbnails: Sequence[Thumbnail], name: str = 'album') -> Album: ...
+    def delay(self, thumbnails: Sequence[Thumbnail], name: str = 'album') -> Reply[Album]: ...
+    def apply_async(
+        self,
+        args: tuple[Sequence[Thumbnail]] | tuple[Sequence[Thumbnail], str] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[Album]: ...
+    def batch(
+        self,
+        arguments: Iterable[tuple[Sequence[Thumbnail]] | tuple[Sequence[Thumbnail], str] | Mapping[str, Any]],
+    ) -> list[Reply[Album]]: ...
+    @overload
+    def s(self, *, name: str = 'album') -> Partial[Sequence[Thumbnail], Album]: ...
+    @overload
+    def s(self, name: str, /) -> Partial[Sequence[Thumbnail], Album]: ...
+    @overload
+    def s(self, thumbnails: Sequence[Thumbnail], name: str = 'album') -> Sig[Album]: ...
+    def si(self, thumbnails: Sequence[Thumbnail], name: str = 'album') -> ImmSig[Album]: ...
+
+class _MediaProbe(TaskBase[tuple[int, int]]):
+    """Measure a picture; returns its width and height.
+
+    Raises:
+        UnsupportedFormat: the url is not that of a picture.
+    """
+
+    def __call__(self, url: str) -> tuple[int, int]: ...
+    async def aio(self, url: str) -> tuple[int, int]: ...
+    def delay(self, url: str) -> Reply[tuple[int, int]]: ...
+    def apply_async(
+        self,
+        args: tuple[str] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[tuple[int, int]]: ...
+    def batch(
+        self,
+        arguments: Iterable[tuple[str] | Mapping[str, Any]],
+    ) -> list[Reply[tuple[int, int]]]: ...
+    @overload
+    def s(self) -> Partial[str, tuple[int, int]]: ...
+    @overload
+    def s(self, url: str) -> Sig[tuple[int, int]]: ...
+    def si(self, url: str) -> ImmSig[tuple[int, int]]: ...
+
+class _MediaThumbnail(TaskBase[Thumbnail]):
+    """Shrink a picture until its longer side has that many pixels.
+
+    Raises:
+        UnsupportedFormat: the url is not that of a picture.
+        ValueError: the size is not positive.
+    """
+
+    def __call__(self, url: str, size: int = 128) -> Thumbnail: ...
+    async def aio(self, url: str, size: int = 128) -> Thumbnail: ...
+    def delay(self, url: str, size: int = 128) -> Reply[Thumbnail]: ...
+    def apply_async(
+        self,
+        args: tuple[str] | tuple[str, int] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[Thumbnail]: ...
+    def batch(
+        self,
+        arguments: Iterable[tuple[str] | tuple[str, int] | Mapping[str, Any]],
+    ) -> list[Reply[Thumbnail]]: ...
+    @overload
+    def s(self, *, size: int = 128) -> Partial[str, Thumbnail]: ...
+    @overload
+    def s(self, size: int, /) -> Partial[str, Thumbnail]: ...
+    @overload
+    def s(self, url: str, size: int = 128) -> Sig[Thumbnail]: ...
+    def si(self, url: str, size: int = 128) -> ImmSig[Thumbnail]: ...
+
+class _MediaTranscode(TaskBase[Video]):
+    """Transcode a video in steps of that many seconds.
+
+    Its state is PROGRESS meanwhile, with ``{"done": ..., "total": ...}``.
+
+    Raises:
+        UnsupportedFormat: the url is not that of a video.
+    """
+
+    def __call__(self, url: str, steps: int = 5, seconds: float = 0.05) -> Video: ...
+    async def aio(self, url: str, steps: int = 5, seconds: float = 0.05) -> Video: ...
+    def delay(self, url: str, steps: int = 5, seconds: float = 0.05) -> Reply[Video]: ...
+    def apply_async(
+        self,
+        args: tuple[str] | tuple[str, int] | tuple[str, int, float] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[Video]: ...
+    def batch(
+        self,
+        arguments: Iterable[tuple[str] | tuple[str, int] | tuple[str, int, float] | Mapping[str, Any]],
+    ) -> list[Reply[Video]]: ...
+    @overload
+    def s(self, *, steps: int = 5, seconds: float = 0.05) -> Partial[str, Video]: ...
+    @overload
+    def s(self, steps: int, /, *, seconds: float = 0.05) -> Partial[str, Video]: ...
+    @overload
+    def s(self, steps: int, seconds: float, /) -> Partial[str, Video]: ...
+    @overload
+    def s(self, url: str, steps: int = 5, seconds: float = 0.05) -> Sig[Video]: ...
+    def si(self, url: str, steps: int = 5, seconds: float = 0.05) -> ImmSig[Video]: ...
+
+class _MediaUnsupportedFormat(RemoteError):
+    """Media does not know the format of the file: its url."""
+
+class _MediaErrors:
+    """What the tasks of media declare to raise."""
+
+    UnsupportedFormat: type[_MediaUnsupportedFormat]
+
+class _Media(ServiceBase):
+    """Service media."""
+
+    errors: _MediaErrors
+    pack: _MediaPack
+    probe: _MediaProbe
+    thumbnail: _MediaThumbnail
+    transcode: _MediaTranscode
+
+class Services(BaseClient):
+    """The services."""
+
+    billing: _Billing
+    inventory: _Inventory
+    legacy: _Legacy
+    mail: _Mail
+    media: _Media
