@@ -83,11 +83,13 @@ def read_parameters(
 
 def can_be(parameters: Sequence[Parameter]) -> bool:
     """Tell whether a method could have these parameters."""
+    if not all(parameter_of(each.name) for each in parameters):
+        return False
     try:
         inspect.Signature(
             [
                 inspect.Parameter(
-                    str(parameter_of(each.name)) if parameter_of(each.name) else "",
+                    each.name,
                     getattr(inspect.Parameter, each.kind.upper()),
                     default=inspect.Parameter.empty if each.default is None else each.default,
                 )
