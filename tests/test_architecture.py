@@ -74,9 +74,9 @@ ROOMS: dict[str, set[str]] = {
         "transport", "url",
     },
     "cli": {
-        "__init__", "address", "binding", "client", "codegen", "config", "deadline", "discovery.diff",
-        "discovery.rules", "discovery.saved", "errors", "model", "proxy", "reply", "signature",
-        "testing", "transport", "url", "worker",
+        "__init__", "address", "binding", "client", "codegen", "config", "deadline",
+        "discovery.diff", "discovery.rules", "discovery.saved", "errors", "model", "proxy", "reply",
+        "signature", "testing", "transport", "url", "worker",
     },
     "__init__": {
         "algebra", "canvas", "client", "config", "errors", "model", "pending", "proxy", "reply",

@@ -94,7 +94,7 @@ definition_names = st.sampled_from(
 references = st.builds(
     lambda name: {"$ref": f"#/$defs/{name}"}, definition_names | st.sampled_from(["nowhere", "a/b"])
 )
-leaves = references | st.fixed_dictionaries(
+leaves: st.SearchStrategy[Any] = references | st.fixed_dictionaries(
     {},
     optional={
         "type": st.sampled_from(["string", "integer", "number", "boolean", "null", "array", "odd"]),

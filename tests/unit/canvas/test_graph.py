@@ -134,8 +134,9 @@ def test_a_step_whose_result_is_ignored_cannot_be_waited_for(client: Any) -> Non
 
 
 def test_a_chord_needs_a_body(client: Any) -> None:
+    header: Any = chord([client.calc.add.s(1, 1)])
     with pytest.raises(CanvasError, match="without a body"):
-        chord([client.calc.add.s(1, 1)]).delay()
+        header.delay()
 
 
 def test_what_is_no_json_fails_the_canvas(client: Any) -> None:
