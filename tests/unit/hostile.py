@@ -1,5 +1,7 @@
 """Catalogs as an enemy would publish them: names, texts, types and defaults that try to be code."""
 
+from typing import Any
+
 from hypothesis import strategies as st
 
 from celery_rpc.address import Address
