@@ -1,10 +1,11 @@
 """``doctor``: what is wrong, and what to do about it."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.metadata import packages_distributions
+from typing import Any
 
 import celery
 import click
@@ -16,6 +17,7 @@ from celery_rpc.cli.leftovers import Leftovers, bound_queues, clean, find_leftov
 from celery_rpc.cli.options import connection_options, json_option
 from celery_rpc.cli.output import Cell, Row, count, print_json, print_table
 from celery_rpc.cli.paths import complete_queue
+from celery_rpc.config import ClientOptions
 from celery_rpc.deadline import Deadline
 from celery_rpc.errors import RpcError
 from celery_rpc.model import Catalog, Service
@@ -77,6 +79,7 @@ def doctor(ctx: click.Context, queues: tuple[str, ...], cleaning: bool, as_json:
     try:
         with open_session(ctx) as session:
             findings += check_fleet(session, queues)
+            findings += check_connection(session.client.status(), session.client.options)
             link = session.transport.link(Deadline.after(session.client.options.connect_timeout))
             if isinstance(link, RedisLink):
                 found = find_leftovers(link)
@@ -123,6 +126,34 @@ def check_installation(distributions: Iterable[str]) -> Iterator[Finding]:
                 f"the distribution {name} installs a package celery_rpc too, over this one",
                 f"pip uninstall {name} && pip install --force-reinstall {ours}",
             )
+
+
+def check_connection(status: Mapping[str, Any], options: ClientOptions) -> Iterator[Finding]:
+    """Look at our own connection, and at what came over it meanwhile.
+
+    Args:
+        status: what client.status() gave.
+    """
+    if status["blocked"]:
+        yield Finding(
+            Severity.ERROR,
+            f"{status['broker']} blocks publishers: {status['blocked']}",
+            "give it memory or disk space, or let its queues be worked off",
+        )
+    if status["malformed"]:
+        yield Finding(
+            Severity.WARNING,
+            f"{count(status['malformed'], 'message')} on the reply queue could not be read",
+            "find out who else publishes there: celery-rpc doctor --debug shows them",
+        )
+    if status["clock_skew"]:
+        yield Finding(
+            Severity.WARNING,
+            f"a worker's clock is {status['clock_skew']:.0f} s ahead of this one",
+            "set the clocks, by NTP",
+        )
+    if options.broker.doubt and not options.use_ssl:
+        yield Finding(Severity.WARNING, options.broker.doubt, "docs/security.md says how")
 
 
 # ----- the workers

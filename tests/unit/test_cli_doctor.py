@@ -3,9 +3,18 @@
 import pytest
 
 from celery_rpc.address import Address
-from celery_rpc.cli.doctor import Severity, check_installation, check_leftovers, check_service, some
+from celery_rpc.cli.doctor import (
+    Severity,
+    check_connection,
+    check_installation,
+    check_leftovers,
+    check_service,
+    some,
+)
 from celery_rpc.cli.leftovers import Leftovers, escape
+from celery_rpc.config import ClientOptions
 from celery_rpc.model import Service, TaskSpec
+from celery_rpc.url import BrokerUrl
 
 
 def service(*tasks: TaskSpec, **fields: object) -> Service:
@@ -66,3 +75,20 @@ def test_many_names_are_cut() -> None:
 
 def test_a_key_prefix_is_no_pattern() -> None:
     assert escape("app[1]*?") == r"app\[1\]\*\?"
+
+
+def test_a_connection_as_it_should_be_gives_no_finding() -> None:
+    status = {"broker": "b", "blocked": None, "malformed": 0, "clock_skew": 0.0}
+    options = ClientOptions(broker=BrokerUrl("redis://localhost/0"))
+    assert not list(check_connection(status, options))
+
+
+def test_S09_what_is_wrong_with_the_connection_is_said_without_its_password() -> None:
+    status = {"broker": "b", "blocked": "low on memory", "malformed": 2, "clock_skew": 61.0}
+    options = ClientOptions(broker=BrokerUrl("amqp://user:secret@example.org/shop"))
+    findings = list(check_connection(status, options))
+    text = " ".join(each.text for each in findings)
+    assert [each.severity for each in findings] == [Severity.ERROR, *[Severity.WARNING] * 3]
+    for part in ("low on memory", "2 messages", "61 s ahead", "without TLS"):
+        assert part in text
+    assert "secret" not in text
