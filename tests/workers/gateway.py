@@ -8,20 +8,11 @@ from typing import Any
 
 from celery import Celery
 
-from celery_rpc import RpcError, connect
+from celery_rpc import connect
 
 app = Celery("gateway")
 app.conf.broker_connection_retry_on_startup = True
 client: Any = connect(os.environ["GATEWAY_BROKER"])
-
-
-@app.task(name="gateway.sleep")
-def sleep(seconds: float) -> dict[str, Any]:
-    """Call calc.sleep, and tell how that ended."""
-    try:
-        return {"value": client.calc.sleep(seconds)}
-    except RpcError as error:
-        return {"error": type(error).__name__}
 
 
 @app.task(name="gateway.deadline")
