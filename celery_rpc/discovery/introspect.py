@@ -12,6 +12,11 @@ MAX_QUEUES = 1_000
 MAX_TASKS = 10_000
 MAX_NAME = 255
 
+#: Limits for one sweep: workers, the tasks of all of them, and what was wrong.
+MAX_WORKERS = 10_000
+MAX_ALL_TASKS = 1_000_000
+MAX_DIAGNOSTICS = 1_000
+
 #: What every worker is asked about its tasks: public attributes of every Celery task, and the one
 #: that celery_rpc.worker adds.
 TASK_ITEMS = ("backend", "ignore_result", "rpc_digest")
@@ -133,9 +138,14 @@ class ReportBook:
     def __init__(self) -> None:
         self.reports: dict[str, WorkerReport] = {}
         self.diagnostics: list[str] = []
+        self._tasks = 0
 
     def note(self, question: str, body: Any) -> None:
         """Take one answer: an object with the node's name as its only key."""
+        self._note_all(question, body)
+        del self.diagnostics[MAX_DIAGNOSTICS:]
+
+    def _note_all(self, question: str, body: Any) -> None:
         if not isinstance(body, dict):
             self.diagnostics.append(f"an answer to {question} was a {type(body).__name__}")
             return
@@ -147,6 +157,8 @@ class ReportBook:
 
     def _note(self, question: str, node: str, answer: Any) -> None:
         known = self.reports.get(node, WorkerReport(node))
+        if len(self.reports) >= MAX_WORKERS and node not in self.reports:
+            raise BadReport(f"only the first {MAX_WORKERS:,} workers were read")
         if question == "active_queues":
             if known.queues is not None:
                 self.diagnostics.append(f"two workers are called {node}: give each its own -n")
@@ -157,6 +169,9 @@ class ReportBook:
             return
         tasks, dropped = to_tasks(answer)
         self.diagnostics += [f"{node}: {each}" for each in dropped]
+        self._tasks += len(tasks)
+        if self._tasks > MAX_ALL_TASKS:
+            raise BadReport(f"all workers together have more than {MAX_ALL_TASKS:,} tasks")
         self.reports[node] = WorkerReport(node, known.queues, {**(known.tasks or {}), **tasks})
 
     def complete(self) -> Sequence[WorkerReport]:

@@ -16,7 +16,7 @@ from amqp.exceptions import FrameSyntaxError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from celery_rpc.discovery.introspect import ReportBook
+from celery_rpc.discovery.introspect import MAX_DIAGNOSTICS, MAX_WORKERS, ReportBook
 from celery_rpc.discovery.merge import merge
 from celery_rpc.transport import frames
 from celery_rpc.transport.outcome import Malformed, parse_meta, to_outcome
@@ -115,6 +115,18 @@ BYTES = {
 def test_R37_S07_parsing_what_strangers_send_ends_well(name: str, data: st.DataObject) -> None:
     shaped = BYTES.get(name, JSON.map(lambda value: json.dumps(value).encode()))
     TARGETS[name](data.draw(st.binary() | shaped))
+
+
+def test_S07_a_fleet_without_end_is_cut_off_and_said() -> None:
+    book = ReportBook()
+    for number in range(MAX_WORKERS + 5):
+        book.note("registered", {f"worker-{number}": ["a.task"]})
+        book.note("active_queues", {f"worker-{number}": [{"name": "q"}]})
+    assert len(book.complete()) == MAX_WORKERS
+    assert f"only the first {MAX_WORKERS:,} workers" in book.diagnostics[0]
+    for _ in range(3 * MAX_DIAGNOSTICS):
+        book.note("registered", "nonsense")
+    assert len(book.diagnostics) == MAX_DIAGNOSTICS
 
 
 if __name__ == "__main__":
