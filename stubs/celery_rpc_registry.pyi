@@ -1,4 +1,4 @@
-# Written by celery-rpc genstubs; changes are lost. sha256:e5075a9ff7278c53ce823c821139db0cefe0dfaba8016d17f39656f6a6412698
+# Written by celery-rpc genstubs; changes are lost. sha256:22028ba8017debe9dbecd875871c388561100efc33e928ffaa0d458a9a17f243
 """Services, as celery-rpc genstubs found them."""
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -98,9 +98,12 @@ class Video(TypedDict):
 class _BillingAdd(TaskBase[int]):
     """Add two numbers."""
 
-    def __call__(self, x: int, y: int = 0) -> int: ...
-    async def aio(self, x: int, y: int = 0) -> int: ...
-    def delay(self, x: int, y: int = 0) -> Reply[int]: ...
+    def __call__(self, x: int, y: int = 0) -> int:
+        """Add two numbers."""
+    async def aio(self, x: int, y: int = 0) -> int:
+        """Add two numbers."""
+    def delay(self, x: int, y: int = 0) -> Reply[int]:
+        """Add two numbers."""
     def apply_async(
         self,
         args: tuple[int] | tuple[int, int] | list[Any] | None = None,
@@ -126,9 +129,24 @@ class _BillingBalance(TaskBase[Decimal]):
         UnknownAccount: there is no such account.
     """
 
-    def __call__(self, account: str) -> Decimal: ...
-    async def aio(self, account: str) -> Decimal: ...
-    def delay(self, account: str) -> Reply[Decimal]: ...
+    def __call__(self, account: str) -> Decimal:
+        """Look up what an account holds.
+
+        Raises:
+            UnknownAccount: there is no such account.
+        """
+    async def aio(self, account: str) -> Decimal:
+        """Look up what an account holds.
+
+        Raises:
+            UnknownAccount: there is no such account.
+        """
+    def delay(self, account: str) -> Reply[Decimal]:
+        """Look up what an account holds.
+
+        Raises:
+            UnknownAccount: there is no such account.
+        """
     def apply_async(
         self,
         args: tuple[str] | list[Any] | None = None,
@@ -153,9 +171,27 @@ class _BillingCharge(TaskBase[Receipt]):
         UnknownAccount: there is no such account.
     """
 
-    def __call__(self, account: str, amount: Decimal) -> Receipt: ...
-    async def aio(self, account: str, amount: Decimal) -> Receipt: ...
-    def delay(self, account: str, amount: Decimal) -> Reply[Receipt]: ...
+    def __call__(self, account: str, amount: Decimal) -> Receipt:
+        """Charge an account.
+
+        Raises:
+            InsufficientFunds: the account holds less than the amount.
+            UnknownAccount: there is no such account.
+        """
+    async def aio(self, account: str, amount: Decimal) -> Receipt:
+        """Charge an account.
+
+        Raises:
+            InsufficientFunds: the account holds less than the amount.
+            UnknownAccount: there is no such account.
+        """
+    def delay(self, account: str, amount: Decimal) -> Reply[Receipt]:
+        """Charge an account.
+
+        Raises:
+            InsufficientFunds: the account holds less than the amount.
+            UnknownAccount: there is no such account.
+        """
     def apply_async(
         self,
         args: tuple[str, Decimal] | list[Any] | None = None,
@@ -179,9 +215,24 @@ class _BillingDivide(TaskBase[float]):
         ZeroDivisionError: y is zero. Nothing declares it, as with most errors of most tasks.
     """
 
-    def __call__(self, x: float, y: float) -> float: ...
-    async def aio(self, x: float, y: float) -> float: ...
-    def delay(self, x: float, y: float) -> Reply[float]: ...
+    def __call__(self, x: float, y: float) -> float:
+        """Divide x by y.
+
+        Raises:
+            ZeroDivisionError: y is zero. Nothing declares it, as with most errors of most tasks.
+        """
+    async def aio(self, x: float, y: float) -> float:
+        """Divide x by y.
+
+        Raises:
+            ZeroDivisionError: y is zero. Nothing declares it, as with most errors of most tasks.
+        """
+    def delay(self, x: float, y: float) -> Reply[float]:
+        """Divide x by y.
+
+        Raises:
+            ZeroDivisionError: y is zero. Nothing declares it, as with most errors of most tasks.
+        """
     def apply_async(
         self,
         args: tuple[float, float] | list[Any] | None = None,
@@ -201,9 +252,12 @@ class _BillingDivide(TaskBase[float]):
 class _BillingInvoice(TaskBase[Invoice]):
     """Write the invoice for an order."""
 
-    def __call__(self, order: Order) -> Invoice: ...
-    async def aio(self, order: Order) -> Invoice: ...
-    def delay(self, order: Order) -> Reply[Invoice]: ...
+    def __call__(self, order: Order) -> Invoice:
+        """Write the invoice for an order."""
+    async def aio(self, order: Order) -> Invoice:
+        """Write the invoice for an order."""
+    def delay(self, order: Order) -> Reply[Invoice]:
+        """Write the invoice for an order."""
     def apply_async(
         self,
         args: tuple[Order] | list[Any] | None = None,
@@ -223,9 +277,12 @@ class _BillingInvoice(TaskBase[Invoice]):
 class _BillingMul(TaskBase[int]):
     """Multiply two numbers."""
 
-    def __call__(self, x: int, y: int) -> int: ...
-    async def aio(self, x: int, y: int) -> int: ...
-    def delay(self, x: int, y: int) -> Reply[int]: ...
+    def __call__(self, x: int, y: int) -> int:
+        """Multiply two numbers."""
+    async def aio(self, x: int, y: int) -> int:
+        """Multiply two numbers."""
+    def delay(self, x: int, y: int) -> Reply[int]:
+        """Multiply two numbers."""
     def apply_async(
         self,
         args: tuple[int, int] | list[Any] | None = None,
@@ -245,9 +302,12 @@ class _BillingMul(TaskBase[int]):
 class _BillingQuote(TaskBase[dict[str, Any]]):
     """Write the invoice for an order, from a plain dict to a plain dict."""
 
-    def __call__(self, order: Mapping[str, Any]) -> dict[str, Any]: ...
-    async def aio(self, order: Mapping[str, Any]) -> dict[str, Any]: ...
-    def delay(self, order: Mapping[str, Any]) -> Reply[dict[str, Any]]: ...
+    def __call__(self, order: Mapping[str, Any]) -> dict[str, Any]:
+        """Write the invoice for an order, from a plain dict to a plain dict."""
+    async def aio(self, order: Mapping[str, Any]) -> dict[str, Any]:
+        """Write the invoice for an order, from a plain dict to a plain dict."""
+    def delay(self, order: Mapping[str, Any]) -> Reply[dict[str, Any]]:
+        """Write the invoice for an order, from a plain dict to a plain dict."""
     def apply_async(
         self,
         args: tuple[Mapping[str, Any]] | list[Any] | None = None,
@@ -271,9 +331,24 @@ class _BillingRefund(TaskBase[Receipt]):
         UnknownReceipt: billing gave out no such receipt.
     """
 
-    def __call__(self, receipt_id: str, reason: str | None = None) -> Receipt: ...
-    async def aio(self, receipt_id: str, reason: str | None = None) -> Receipt: ...
-    def delay(self, receipt_id: str, reason: str | None = None) -> Reply[Receipt]: ...
+    def __call__(self, receipt_id: str, reason: str | None = None) -> Receipt:
+        """Give back a charge, by the id of its receipt.
+
+        Raises:
+            UnknownReceipt: billing gave out no such receipt.
+        """
+    async def aio(self, receipt_id: str, reason: str | None = None) -> Receipt:
+        """Give back a charge, by the id of its receipt.
+
+        Raises:
+            UnknownReceipt: billing gave out no such receipt.
+        """
+    def delay(self, receipt_id: str, reason: str | None = None) -> Reply[Receipt]:
+        """Give back a charge, by the id of its receipt.
+
+        Raises:
+            UnknownReceipt: billing gave out no such receipt.
+        """
     def apply_async(
         self,
         args: tuple[str] | tuple[str, str | None] | list[Any] | None = None,
@@ -295,9 +370,12 @@ class _BillingRefund(TaskBase[Receipt]):
 class _BillingTotal(TaskBase[int]):
     """Sum up the values, as the body of a chord does."""
 
-    def __call__(self, values: Sequence[int]) -> int: ...
-    async def aio(self, values: Sequence[int]) -> int: ...
-    def delay(self, values: Sequence[int]) -> Reply[int]: ...
+    def __call__(self, values: Sequence[int]) -> int:
+        """Sum up the values, as the body of a chord does."""
+    async def aio(self, values: Sequence[int]) -> int:
+        """Sum up the values, as the body of a chord does."""
+    def delay(self, values: Sequence[int]) -> Reply[int]:
+        """Sum up the values, as the body of a chord does."""
     def apply_async(
         self,
         args: tuple[Sequence[int]] | list[Any] | None = None,
@@ -351,9 +429,24 @@ class _InventoryItem(TaskBase[Item]):
         UnknownSku: the shop has no such article.
     """
 
-    def __call__(self, sku: str) -> Item: ...
-    async def aio(self, sku: str) -> Item: ...
-    def delay(self, sku: str) -> Reply[Item]: ...
+    def __call__(self, sku: str) -> Item:
+        """Look up an article.
+
+        Raises:
+            UnknownSku: the shop has no such article.
+        """
+    async def aio(self, sku: str) -> Item:
+        """Look up an article.
+
+        Raises:
+            UnknownSku: the shop has no such article.
+        """
+    def delay(self, sku: str) -> Reply[Item]:
+        """Look up an article.
+
+        Raises:
+            UnknownSku: the shop has no such article.
+        """
     def apply_async(
         self,
         args: tuple[str] | list[Any] | None = None,
@@ -374,9 +467,24 @@ class _InventoryRelease(TaskBase[int]):
         UnknownReservation: inventory made no such reservation.
     """
 
-    def __call__(self, reservation_id: str) -> int: ...
-    async def aio(self, reservation_id: str) -> int: ...
-    def delay(self, reservation_id: str) -> Reply[int]: ...
+    def __call__(self, reservation_id: str) -> int:
+        """Give a reservation back; returns what is left of the article then.
+
+        Raises:
+            UnknownReservation: inventory made no such reservation.
+        """
+    async def aio(self, reservation_id: str) -> int:
+        """Give a reservation back; returns what is left of the article then.
+
+        Raises:
+            UnknownReservation: inventory made no such reservation.
+        """
+    def delay(self, reservation_id: str) -> Reply[int]:
+        """Give a reservation back; returns what is left of the article then.
+
+        Raises:
+            UnknownReservation: inventory made no such reservation.
+        """
     def apply_async(
         self,
         args: tuple[str] | list[Any] | None = None,
@@ -398,9 +506,27 @@ class _InventoryReserve(TaskBase[Reservation]):
         UnknownSku: the shop has no such article.
     """
 
-    def __call__(self, sku: str, quantity: int = 1) -> Reservation: ...
-    async def aio(self, sku: str, quantity: int = 1) -> Reservation: ...
-    def delay(self, sku: str, quantity: int = 1) -> Reply[Reservation]: ...
+    def __call__(self, sku: str, quantity: int = 1) -> Reservation:
+        """Set some of an article aside.
+
+        Raises:
+            OutOfStock: there is less of the article than the quantity.
+            UnknownSku: the shop has no such article.
+        """
+    async def aio(self, sku: str, quantity: int = 1) -> Reservation:
+        """Set some of an article aside.
+
+        Raises:
+            OutOfStock: there is less of the article than the quantity.
+            UnknownSku: the shop has no such article.
+        """
+    def delay(self, sku: str, quantity: int = 1) -> Reply[Reservation]:
+        """Set some of an article aside.
+
+        Raises:
+            OutOfStock: there is less of the article than the quantity.
+            UnknownSku: the shop has no such article.
+        """
     def apply_async(
         self,
         args: tuple[str] | tuple[str, int] | list[Any] | None = None,
@@ -422,9 +548,12 @@ class _InventoryReserve(TaskBase[Reservation]):
 class _InventorySearch(TaskBase[list[Item]]):
     """List articles in the order of their sku, those with a tag if one is given."""
 
-    def __call__(self, *, tag: str | None = None, limit: int = 10) -> list[Item]: ...
-    async def aio(self, *, tag: str | None = None, limit: int = 10) -> list[Item]: ...
-    def delay(self, *, tag: str | None = None, limit: int = 10) -> Reply[list[Item]]: ...
+    def __call__(self, *, tag: str | None = None, limit: int = 10) -> list[Item]:
+        """List articles in the order of their sku, those with a tag if one is given."""
+    async def aio(self, *, tag: str | None = None, limit: int = 10) -> list[Item]:
+        """List articles in the order of their sku, those with a tag if one is given."""
+    def delay(self, *, tag: str | None = None, limit: int = 10) -> Reply[list[Item]]:
+        """List articles in the order of their sku, those with a tag if one is given."""
     def apply_async(
         self,
         args: tuple[()] | list[Any] | None = None,
@@ -445,9 +574,24 @@ class _InventoryStock(TaskBase[int]):
         UnknownSku: the shop has no such article.
     """
 
-    def __call__(self, sku: str) -> int: ...
-    async def aio(self, sku: str) -> int: ...
-    def delay(self, sku: str) -> Reply[int]: ...
+    def __call__(self, sku: str) -> int:
+        """Count what is left of an article.
+
+        Raises:
+            UnknownSku: the shop has no such article.
+        """
+    async def aio(self, sku: str) -> int:
+        """Count what is left of an article.
+
+        Raises:
+            UnknownSku: the shop has no such article.
+        """
+    def delay(self, sku: str) -> Reply[int]:
+        """Count what is left of an article.
+
+        Raises:
+            UnknownSku: the shop has no such article.
+        """
     def apply_async(
         self,
         args: tuple[str] | list[Any] | None = None,
@@ -490,9 +634,12 @@ class _Inventory(ServiceBase):
 class _LegacyTasksCancel(TaskBase[Any]):
     """Task legacy.tasks.cancel."""
 
-    def __call__(self, order: Any) -> Any: ...
-    async def aio(self, order: Any) -> Any: ...
-    def delay(self, order: Any) -> Reply[Any]: ...
+    def __call__(self, order: Any) -> Any:
+        """Task legacy.tasks.cancel."""
+    async def aio(self, order: Any) -> Any:
+        """Task legacy.tasks.cancel."""
+    def delay(self, order: Any) -> Reply[Any]:
+        """Task legacy.tasks.cancel."""
     def apply_async(
         self,
         args: tuple[Any] | list[Any] | None = None,
@@ -509,9 +656,12 @@ class _LegacyTasksCancel(TaskBase[Any]):
 class _LegacyTasksConcat(TaskBase[Any]):
     """Task legacy.tasks.concat."""
 
-    def __call__(self, *parts: Any) -> Any: ...
-    async def aio(self, *parts: Any) -> Any: ...
-    def delay(self, *parts: Any) -> Reply[Any]: ...
+    def __call__(self, *parts: Any) -> Any:
+        """Task legacy.tasks.concat."""
+    async def aio(self, *parts: Any) -> Any:
+        """Task legacy.tasks.concat."""
+    def delay(self, *parts: Any) -> Reply[Any]:
+        """Task legacy.tasks.concat."""
     def apply_async(
         self,
         args: tuple[*tuple[Any, ...]] | list[Any] | None = None,
@@ -528,9 +678,12 @@ class _LegacyTasksConcat(TaskBase[Any]):
 class _LegacyTasksConvert(TaskBase[Any]):
     """Task legacy.tasks.convert."""
 
-    def __call__(self, amount: Any, rate: Any = 2, /, digits: Any = 2) -> Any: ...
-    async def aio(self, amount: Any, rate: Any = 2, /, digits: Any = 2) -> Any: ...
-    def delay(self, amount: Any, rate: Any = 2, /, digits: Any = 2) -> Reply[Any]: ...
+    def __call__(self, amount: Any, rate: Any = 2, /, digits: Any = 2) -> Any:
+        """Task legacy.tasks.convert."""
+    async def aio(self, amount: Any, rate: Any = 2, /, digits: Any = 2) -> Any:
+        """Task legacy.tasks.convert."""
+    def delay(self, amount: Any, rate: Any = 2, /, digits: Any = 2) -> Reply[Any]:
+        """Task legacy.tasks.convert."""
     def apply_async(
         self,
         args: tuple[Any] | tuple[Any, Any] | tuple[Any, Any, Any] | list[Any] | None = None,
@@ -554,9 +707,12 @@ class _LegacyTasksConvert(TaskBase[Any]):
 class _LegacyTasksPing(TaskBase[Any]):
     """Task legacy.tasks.ping."""
 
-    def __call__(self) -> Any: ...
-    async def aio(self) -> Any: ...
-    def delay(self) -> Reply[Any]: ...
+    def __call__(self) -> Any:
+        """Task legacy.tasks.ping."""
+    async def aio(self) -> Any:
+        """Task legacy.tasks.ping."""
+    def delay(self) -> Reply[Any]:
+        """Task legacy.tasks.ping."""
     def apply_async(
         self,
         args: tuple[()] | list[Any] | None = None,
@@ -573,9 +729,21 @@ class _LegacyTasksReport(TaskBase[Any]):
     kwargs: sort, header
     """
 
-    def __call__(self, title: Any, *args: Any, **kwargs: Any) -> Any: ...
-    async def aio(self, title: Any, *args: Any, **kwargs: Any) -> Any: ...
-    def delay(self, title: Any, *args: Any, **kwargs: Any) -> Reply[Any]: ...
+    def __call__(self, title: Any, *args: Any, **kwargs: Any) -> Any:
+        """Build the nightly report (see wiki).
+
+        kwargs: sort, header
+        """
+    async def aio(self, title: Any, *args: Any, **kwargs: Any) -> Any:
+        """Build the nightly report (see wiki).
+
+        kwargs: sort, header
+        """
+    def delay(self, title: Any, *args: Any, **kwargs: Any) -> Reply[Any]:
+        """Build the nightly report (see wiki).
+
+        kwargs: sort, header
+        """
     def apply_async(
         self,
         args: tuple[Any, *tuple[Any, ...]] | list[Any] | None = None,
@@ -597,9 +765,12 @@ class _LegacyTasksReport(TaskBase[Any]):
 class _LegacyTasksStatus(TaskBase[Any]):
     """Task legacy.tasks.status."""
 
-    def __call__(self, order: Any, default: Any = None) -> Any: ...
-    async def aio(self, order: Any, default: Any = None) -> Any: ...
-    def delay(self, order: Any, default: Any = None) -> Reply[Any]: ...
+    def __call__(self, order: Any, default: Any = None) -> Any:
+        """Task legacy.tasks.status."""
+    async def aio(self, order: Any, default: Any = None) -> Any:
+        """Task legacy.tasks.status."""
+    def delay(self, order: Any, default: Any = None) -> Reply[Any]:
+        """Task legacy.tasks.status."""
     def apply_async(
         self,
         args: tuple[Any] | tuple[Any, Any] | list[Any] | None = None,
@@ -621,9 +792,12 @@ class _LegacyTasksStatus(TaskBase[Any]):
 class _LegacyTasksWhoami(TaskBase[Any]):
     """Task legacy.tasks.whoami."""
 
-    def __call__(self) -> Any: ...
-    async def aio(self) -> Any: ...
-    def delay(self) -> Reply[Any]: ...
+    def __call__(self) -> Any:
+        """Task legacy.tasks.whoami."""
+    async def aio(self) -> Any:
+        """Task legacy.tasks.whoami."""
+    def delay(self) -> Reply[Any]:
+        """Task legacy.tasks.whoami."""
     def apply_async(
         self,
         args: tuple[()] | list[Any] | None = None,
@@ -657,9 +831,24 @@ class _MailDeliver(TaskBase[int]):
         MailboxBusy: it still was after three retries.
     """
 
-    def __call__(self, to: str, busy: int = 0) -> int: ...
-    async def aio(self, to: str, busy: int = 0) -> int: ...
-    def delay(self, to: str, busy: int = 0) -> Reply[int]: ...
+    def __call__(self, to: str, busy: int = 0) -> int:
+        """Deliver to a mailbox that is busy that many times; returns the attempts made.
+
+        Raises:
+            MailboxBusy: it still was after three retries.
+        """
+    async def aio(self, to: str, busy: int = 0) -> int:
+        """Deliver to a mailbox that is busy that many times; returns the attempts made.
+
+        Raises:
+            MailboxBusy: it still was after three retries.
+        """
+    def delay(self, to: str, busy: int = 0) -> Reply[int]:
+        """Deliver to a mailbox that is busy that many times; returns the attempts made.
+
+        Raises:
+            MailboxBusy: it still was after three retries.
+        """
     def apply_async(
         self,
         args: tuple[str] | tuple[str, int] | list[Any] | None = None,
@@ -688,7 +877,8 @@ class _MailDigest(TaskBase[str]):
         priority: Priority = ...,
         style: Literal['text', 'html'] = ...,
         reply_to: str | None = None,
-    ) -> str: ...
+    ) -> str:
+        """Send one mail about several subjects; returns its message id."""
     async def aio(
         self,
         to: str,
@@ -696,7 +886,8 @@ class _MailDigest(TaskBase[str]):
         priority: Priority = ...,
         style: Literal['text', 'html'] = ...,
         reply_to: str | None = None,
-    ) -> str: ...
+    ) -> str:
+        """Send one mail about several subjects; returns its message id."""
     def delay(
         self,
         to: str,
@@ -704,7 +895,8 @@ class _MailDigest(TaskBase[str]):
         priority: Priority = ...,
         style: Literal['text', 'html'] = ...,
         reply_to: str | None = None,
-    ) -> Reply[str]: ...
+    ) -> Reply[str]:
+        """Send one mail about several subjects; returns its message id."""
     def apply_async(
         self,
         args: tuple[str, list[str]] | tuple[str, list[str], Priority] | tuple[str, list[str], Priority, Literal['text', 'html']] | tuple[str, list[str], Priority, Literal['text', 'html'], str | None] | list[Any] | None = None,
@@ -774,9 +966,12 @@ class _MailDigest(TaskBase[str]):
 class _MailLog(TaskBase[None]):
     """Write a line to the log of the worker; there is no result to wait for."""
 
-    def __call__(self, line: str, level: Literal['debug', 'info', 'warning'] = ...) -> None: ...
-    async def aio(self, line: str, level: Literal['debug', 'info', 'warning'] = ...) -> None: ...
-    def delay(self, line: str, level: Literal['debug', 'info', 'warning'] = ...) -> Reply[None]: ...
+    def __call__(self, line: str, level: Literal['debug', 'info', 'warning'] = ...) -> None:
+        """Write a line to the log of the worker; there is no result to wait for."""
+    async def aio(self, line: str, level: Literal['debug', 'info', 'warning'] = ...) -> None:
+        """Write a line to the log of the worker; there is no result to wait for."""
+    def delay(self, line: str, level: Literal['debug', 'info', 'warning'] = ...) -> Reply[None]:
+        """Write a line to the log of the worker; there is no result to wait for."""
     def apply_async(
         self,
         args: tuple[str] | tuple[str, Literal['debug', 'info', 'warning']] | list[Any] | None = None,
@@ -798,9 +993,12 @@ class _MailLog(TaskBase[None]):
 class _MailSend(TaskBase[str]):
     """Send a mail; returns its message id."""
 
-    def __call__(self, to: str, subject: str, body: str = '') -> str: ...
-    async def aio(self, to: str, subject: str, body: str = '') -> str: ...
-    def delay(self, to: str, subject: str, body: str = '') -> Reply[str]: ...
+    def __call__(self, to: str, subject: str, body: str = '') -> str:
+        """Send a mail; returns its message id."""
+    async def aio(self, to: str, subject: str, body: str = '') -> str:
+        """Send a mail; returns its message id."""
+    def delay(self, to: str, subject: str, body: str = '') -> Reply[str]:
+        """Send a mail; returns its message id."""
     def apply_async(
         self,
         args: tuple[str, str] | tuple[str, str, str] | list[Any] | None = None,
@@ -822,9 +1020,12 @@ class _MailSend(TaskBase[str]):
 class _MailSlow(TaskBase[float]):
     """Sleep for that many seconds, and return them."""
 
-    def __call__(self, seconds: float) -> float: ...
-    async def aio(self, seconds: float) -> float: ...
-    def delay(self, seconds: float) -> Reply[float]: ...
+    def __call__(self, seconds: float) -> float:
+        """Sleep for that many seconds, and return them."""
+    async def aio(self, seconds: float) -> float:
+        """Sleep for that many seconds, and return them."""
+    def delay(self, seconds: float) -> Reply[float]:
+        """Sleep for that many seconds, and return them."""
     def apply_async(
         self,
         args: tuple[float] | list[Any] | None = None,
@@ -853,9 +1054,12 @@ class _Mail(ServiceBase):
 class _MediaPack(TaskBase[Album]):
     """Put thumbnails into one file, as the body of a chord does."""
 
-    def __call__(self, thumbnails: Sequence[Thumbnail], name: str = 'album') -> Album: ...
-    async def aio(self, thumbnails: Sequence[Thumbnail], name: str = 'album') -> Album: ...
-    def delay(self, thumbnails: Sequence[Thumbnail], name: str = 'album') -> Reply[Album]: ...
+    def __call__(self, thumbnails: Sequence[Thumbnail], name: str = 'album') -> Album:
+        """Put thumbnails into one file, as the body of a chord does."""
+    async def aio(self, thumbnails: Sequence[Thumbnail], name: str = 'album') -> Album:
+        """Put thumbnails into one file, as the body of a chord does."""
+    def delay(self, thumbnails: Sequence[Thumbnail], name: str = 'album') -> Reply[Album]:
+        """Put thumbnails into one file, as the body of a chord does."""
     def apply_async(
         self,
         args: tuple[Sequence[Thumbnail]] | tuple[Sequence[Thumbnail], str] | list[Any] | None = None,
@@ -881,9 +1085,24 @@ class _MediaProbe(TaskBase[tuple[int, int]]):
         UnsupportedFormat: the url is not that of a picture.
     """
 
-    def __call__(self, url: str) -> tuple[int, int]: ...
-    async def aio(self, url: str) -> tuple[int, int]: ...
-    def delay(self, url: str) -> Reply[tuple[int, int]]: ...
+    def __call__(self, url: str) -> tuple[int, int]:
+        """Measure a picture; returns its width and height.
+
+        Raises:
+            UnsupportedFormat: the url is not that of a picture.
+        """
+    async def aio(self, url: str) -> tuple[int, int]:
+        """Measure a picture; returns its width and height.
+
+        Raises:
+            UnsupportedFormat: the url is not that of a picture.
+        """
+    def delay(self, url: str) -> Reply[tuple[int, int]]:
+        """Measure a picture; returns its width and height.
+
+        Raises:
+            UnsupportedFormat: the url is not that of a picture.
+        """
     def apply_async(
         self,
         args: tuple[str] | list[Any] | None = None,
@@ -908,9 +1127,27 @@ class _MediaThumbnail(TaskBase[Thumbnail]):
         ValueError: the size is not positive.
     """
 
-    def __call__(self, url: str, size: int = 128) -> Thumbnail: ...
-    async def aio(self, url: str, size: int = 128) -> Thumbnail: ...
-    def delay(self, url: str, size: int = 128) -> Reply[Thumbnail]: ...
+    def __call__(self, url: str, size: int = 128) -> Thumbnail:
+        """Shrink a picture until its longer side has that many pixels.
+
+        Raises:
+            UnsupportedFormat: the url is not that of a picture.
+            ValueError: the size is not positive.
+        """
+    async def aio(self, url: str, size: int = 128) -> Thumbnail:
+        """Shrink a picture until its longer side has that many pixels.
+
+        Raises:
+            UnsupportedFormat: the url is not that of a picture.
+            ValueError: the size is not positive.
+        """
+    def delay(self, url: str, size: int = 128) -> Reply[Thumbnail]:
+        """Shrink a picture until its longer side has that many pixels.
+
+        Raises:
+            UnsupportedFormat: the url is not that of a picture.
+            ValueError: the size is not positive.
+        """
     def apply_async(
         self,
         args: tuple[str] | tuple[str, int] | list[Any] | None = None,
@@ -938,9 +1175,30 @@ class _MediaTranscode(TaskBase[Video]):
         UnsupportedFormat: the url is not that of a video.
     """
 
-    def __call__(self, url: str, steps: int = 5, seconds: float = 0.05) -> Video: ...
-    async def aio(self, url: str, steps: int = 5, seconds: float = 0.05) -> Video: ...
-    def delay(self, url: str, steps: int = 5, seconds: float = 0.05) -> Reply[Video]: ...
+    def __call__(self, url: str, steps: int = 5, seconds: float = 0.05) -> Video:
+        """Transcode a video in steps of that many seconds.
+
+        Its state is PROGRESS meanwhile, with ``{"done": ..., "total": ...}``.
+
+        Raises:
+            UnsupportedFormat: the url is not that of a video.
+        """
+    async def aio(self, url: str, steps: int = 5, seconds: float = 0.05) -> Video:
+        """Transcode a video in steps of that many seconds.
+
+        Its state is PROGRESS meanwhile, with ``{"done": ..., "total": ...}``.
+
+        Raises:
+            UnsupportedFormat: the url is not that of a video.
+        """
+    def delay(self, url: str, steps: int = 5, seconds: float = 0.05) -> Reply[Video]:
+        """Transcode a video in steps of that many seconds.
+
+        Its state is PROGRESS meanwhile, with ``{"done": ..., "total": ...}``.
+
+        Raises:
+            UnsupportedFormat: the url is not that of a video.
+        """
     def apply_async(
         self,
         args: tuple[str] | tuple[str, int] | tuple[str, int, float] | list[Any] | None = None,

@@ -52,7 +52,7 @@ class Layout:
         yield from (f"{indent}@{self.text(each)}" for each in node.decorator_list)
         bases = ", ".join(map(self.text, node.bases))
         head = f"{indent}class {node.name}{f'({bases})' if bases else ''}:"
-        if isinstance(node.body[0], ast.Expr) and len(node.body) == 1 and is_dots(node.body[0]):
+        if is_dots(node.body[0]):
             yield f"{head} ..."
         else:
             yield head
@@ -64,13 +64,16 @@ class Layout:
         head = f"{indent}{word} {node.name}("
         returns = self.text(node.returns) if node.returns is not None else "None"
         arguments = list(self._arguments(node.args))
-        line = f"{head}{', '.join(arguments)}) -> {returns}: ..."
+        tail = f") -> {returns}:{' ...' if is_dots(node.body[0]) else ''}"
+        line = f"{head}{', '.join(arguments)}{tail}"
         if len(line) <= WIDTH:
             yield line
-            return
-        yield head
-        yield from (f"{indent}{INDENT}{each}," for each in arguments)
-        yield f"{indent}) -> {returns}: ..."
+        else:
+            yield head
+            yield from (f"{indent}{INDENT}{each}," for each in arguments)
+            yield indent + tail
+        if not is_dots(node.body[0]):
+            yield from self.lines(node.body[0], indent + INDENT)
 
     def _arguments(self, arguments: ast.arguments) -> Iterator[str]:
         """Give each parameter by itself."""

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from celery_rpc.codegen.annotations import union
 from celery_rpc.codegen.imports import HOMES, Imports
@@ -204,12 +205,11 @@ class Writer:
         """Write the class of a task, with what is below its name."""
         below = [self._below(each) for each in node.children.values()]
         name = self.namer.take(f"_{camel(*node.path)}")
-        writer = TaskWriter(
-            self.imports, *self._types(node.queue, spec), deprecated=deprecation(spec)
-        )
-        base = self.imports.of("TaskBase", writer.result)
-        doc = spec.signature.doc if spec.signature else ""
-        doc = doc if doc.strip() else f"Task {spec.name}."
+        known = spec.signature or TaskSignature()
+        doc = known.doc if known.doc.strip() else f"Task {spec.name}."
+        parameters, result = self._types(node.queue, spec)
+        writer = TaskWriter(self.imports, parameters, result, doc, known.deprecated)
+        base = self.imports.of("TaskBase", result)
         self._classes.append(documented(name, [base], doc, [*below, *writer.methods()]))
         return field_of(node.attribute, ast.Name(name))
 
@@ -261,15 +261,16 @@ class TaskWriter:
     imports: Imports
     parameters: Parameters
     result: ast.expr
-    deprecated: str = ""
+    doc: str
+    deprecated: str
 
     def methods(self) -> Iterator[ast.stmt]:
         of, arguments = self.imports.of, self.parameters.arguments
         reply = of("Reply", self.result)
-        marks = self._marks()
-        yield function("__call__", arguments, self.result, decorators=marks)
-        yield function("aio", arguments, self.result, decorators=marks, is_async=True)
-        yield function("delay", arguments, reply, decorators=marks)
+        shown: dict[str, Any] = {"doc": self.doc, "decorators": self._marks()}
+        yield function("__call__", arguments, self.result, **shown)
+        yield function("aio", arguments, self.result, **shown, is_async=True)
+        yield function("delay", arguments, reply, **shown)
         yield function("apply_async", self._packed(), reply)
         yield function("batch", self._many(), of("list", reply))
         yield from self._partials()
@@ -321,7 +322,3 @@ class TaskWriter:
         if form.waits_for is None:
             return self.imports.of("Sig", self.result)
         return self.imports.of("Flex" if form.complete else "Partial", form.waits_for, self.result)
-
-
-def deprecation(spec: TaskSpec) -> str:
-    return spec.signature.deprecated if spec.signature else ""

@@ -55,12 +55,13 @@ def function(
     arguments: ast.arguments,
     returns: ast.expr,
     *,
+    doc: str = "",
     decorators: Sequence[ast.expr] = (),
     is_async: bool = False,
 ) -> ast.stmt:
-    """Give a function of a stub, which has no body."""
+    """Give a method of a stub, which has no body; a docstring is shown where it is called."""
     kind = ast.AsyncFunctionDef if is_async else ast.FunctionDef
-    body: list[ast.stmt] = [ast.Expr(ast.Constant(...))]
+    body = [docstring(doc, 8) if doc.strip() else ast.Expr(ast.Constant(...))]
     return kind(name, arguments, body, list(decorators), returns, lineno=0)
 
 
