@@ -32,9 +32,17 @@ class Imports:
     def __init__(self, shadowed: Collection[str] = ()) -> None:
         self._shadowed = shadowed
         self._used: dict[str, dict[str, str | None]] = {}
+        # Thousands of methods have the same types: each is one piece, made and written once.
+        self._names: dict[str, ast.Name] = {}
+        self._made: dict[tuple[str | int, ...], ast.expr] = {}
 
     def name(self, name: str) -> ast.Name:
         """Give a type; a builtin, or one of those whose home is known."""
+        if name not in self._names:
+            self._names[name] = self._imported(name)
+        return self._names[name]
+
+    def _imported(self, name: str) -> ast.Name:
         alias = f"_{name}" if name in self._shadowed else None
         if name in HOMES:
             self._used.setdefault(HOMES[name] or ALGEBRA, {})[name] = alias
@@ -44,8 +52,11 @@ class Imports:
 
     def of(self, name: str, *arguments: ast.expr) -> ast.expr:
         """Give a type with arguments: ``list[int]``."""
-        inner = arguments[0] if len(arguments) == 1 else ast.Tuple(list(arguments))
-        return ast.Subscript(self.name(name), inner)
+        key = (name, *map(id, arguments))  # which stay alive in what is made of them
+        if key not in self._made:
+            inner = arguments[0] if len(arguments) == 1 else ast.Tuple(list(arguments))
+            self._made[key] = ast.Subscript(self.name(name), inner)
+        return self._made[key]
 
     def statements(self) -> list[ast.stmt]:
         """Give the import statements, sorted."""
