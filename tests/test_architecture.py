@@ -49,7 +49,8 @@ ROOMS: dict[str, set[str]] = {
     "codegen": {"errors", "model", "schema", "signature"},
     "clock": {"fork"},
     "canvas": {
-        "address", "call", "clock", "config", "deadline", "errors", "pending", "reply", "retry",
+        "address", "call", "clock", "config", "deadline", "errors", "fork", "pending", "reply",
+        "retry",
     },
     "unresolved": set(),
     "proxy": {

@@ -3,8 +3,9 @@
 from celery_rpc.canvas.graph import Graph
 from celery_rpc.canvas.nodes import Step
 from celery_rpc.canvas.plan import Plan, PlannedStep
+from celery_rpc.canvas.progress import RunStatus, StepState
 from celery_rpc.canvas.results import GroupReply
-from celery_rpc.canvas.run import Run, RunStatus, StepState
+from celery_rpc.canvas.run import Run
 from celery_rpc.canvas.signature import chain, chord, group
 
 __all__ = [

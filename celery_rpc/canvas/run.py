@@ -3,8 +3,7 @@
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from functools import partial
 from threading import Lock
 from typing import Any, Protocol
@@ -12,6 +11,7 @@ from typing import Any, Protocol
 from celery_rpc.address import Address
 from celery_rpc.call import Call, CallOptions, Decode
 from celery_rpc.canvas.nodes import Given, Join, Node, Nodes, Step
+from celery_rpc.canvas.progress import ENDED, RunStatus, StepState
 from celery_rpc.canvas.results import result_of
 from celery_rpc.canvas.snapshot import snapshot
 from celery_rpc.clock import Alarm, Clock
@@ -19,11 +19,13 @@ from celery_rpc.config import UNSET, Unset
 from celery_rpc.deadline import NEVER, Deadline
 from celery_rpc.errors import (
     CallCancelled,
+    ClientClosed,
     DeadlineExceeded,
     NoSuchTask,
     RemoteError,
     WorkerLost,
 )
+from celery_rpc.fork import renew_after_fork
 from celery_rpc.pending import Outcome, Pending
 from celery_rpc.reply import Reply
 from celery_rpc.retry import Attempts
@@ -32,22 +34,6 @@ log = logging.getLogger("celery_rpc.canvas")
 
 #: Steps under way at once.
 LIMIT = 1_000
-
-
-class StepState(StrEnum):
-    """How far a step has come."""
-
-    #: For what it comes after, or for its turn.
-    WAITING = "WAITING"
-    SENT = "SENT"
-    SUCCESS = "SUCCESS"
-    FAILURE = "FAILURE"
-    #: What it comes after has failed: it was never sent.
-    SKIPPED = "SKIPPED"
-    CANCELLED = "CANCELLED"
-
-
-ENDED = frozenset({StepState.SUCCESS, StepState.FAILURE, StepState.SKIPPED, StepState.CANCELLED})
 
 
 class RunClient(Protocol):
@@ -65,26 +51,6 @@ class RunClient(Protocol):
     def forget(self, task_id: str) -> None: ...
     def revoke(self, pendings: Sequence[Pending], terminate: bool, signal: str) -> None: ...
     def run_errback(self, signature: Any, task_id: str) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class RunStatus:
-    """How a run stands: how many of its steps are in which state."""
-
-    waiting: int
-    sent: int
-    succeeded: int
-    failed: int
-    skipped: int
-    cancelled: int
-
-    @property
-    def total(self) -> int:
-        return self.waiting + self.sent + self.ended
-
-    @property
-    def ended(self) -> int:
-        return self.succeeded + self.failed + self.skipped + self.cancelled
 
 
 OnChange = Callable[[Step, StepState], object]
@@ -136,6 +102,7 @@ class Run:
         self._inbox: deque[Callable[[], object]] = deque()
         self._lock = Lock()
         self._over = Pending(self.id, "the run", deadline)
+        renew_after_fork(self)
 
     # ----- the way of it
 
@@ -376,10 +343,9 @@ class Run:
 
     def _out_of_time(self) -> None:
         """The run's deadline has come."""
-        self._post(partial(self._stop, StepState.FAILURE, lambda step: DeadlineExceeded(
-            f"{step} had not ended by the deadline of the run; it may still run")))  # fmt: skip
+        self._post(partial(self._stop, StepState.FAILURE, late))
 
-    def _stop(self, state: StepState, error: Callable[[str], Exception]) -> None:
+    def _stop(self, state: StepState, error: "Callable[[str, StepState], Exception]") -> None:
         """End all that has not ended."""
         flying = dict(self._flying)
         self._flying.clear()
@@ -387,7 +353,8 @@ class Run:
         for index, node in enumerate(self.graph.nodes):
             if self._states[index] not in ENDED:
                 name = node.label if isinstance(node, Step) else f"list {index}"
-                self._failures[index] = Outcome("REVOKED", error=error(name))
+                failure = error(name, self._states[index])
+                self._failures[index] = Outcome("REVOKED", error=failure)
                 self._end(index, state)
         for pending in flying.values():
             self.client.forget(pending.id)
@@ -477,12 +444,34 @@ class Run:
             signal: what a running one is sent.
         """
         flying = list(self._flying.values())
-        self._post(partial(self._stop, StepState.CANCELLED, lambda step: CallCancelled(
-            f"the run was cancelled before {step} had ended")))  # fmt: skip
+        self._post(partial(self._stop, StepState.CANCELLED, cancelled))
         self.client.revoke(flying, terminate, signal)
         self._over.wait(Deadline.after(1.0))
         return self.status()
 
+    def after_fork(self) -> None:
+        """In a child process: the run goes on in the parent alone."""
+        self._lock = Lock()
+        self._inbox.clear()
+        for each in (self._over, *self._asked.values()):
+            if not each.done:
+                each.abandon(ClientClosed("this run is of the process that forked this one"))
+
     def __repr__(self) -> str:
         status = self.status()
         return f"<Run {self.id}: {status.ended:,} of {status.total:,} steps have ended>"
+
+
+def late(step: str, state: StepState) -> DeadlineExceeded:
+    """Give the error of a step that had not ended when the time of its run was over."""
+    if state is StepState.SENT:
+        return DeadlineExceeded(
+            f"{step} had not ended by the deadline of its run; it may still run"
+        )
+    return DeadlineExceeded(f"{step} was not sent by the deadline of its run")
+
+
+def cancelled(step: str, state: StepState) -> CallCancelled:
+    """Give the error of a step whose run was cancelled."""
+    when = "while it was under way" if state is StepState.SENT else "before it was sent"
+    return CallCancelled(f"the run of {step} was cancelled {when}")

@@ -52,7 +52,10 @@ class Imports:
 
     def of(self, name: str, *arguments: ast.expr) -> ast.expr:
         """Give a type with arguments: ``list[int]``."""
-        key = (name, *map(id, arguments))  # which stay alive in what is made of them
+        key: tuple[str | int, ...] = (
+            name,
+            *map(id, arguments),
+        )  # which stay alive in what is made of them
         if key not in self._made:
             inner = arguments[0] if len(arguments) == 1 else ast.Tuple(list(arguments))
             self._made[key] = ast.Subscript(self.name(name), inner)
