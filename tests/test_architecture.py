@@ -94,8 +94,8 @@ FOREIGN: dict[str, set[str]] = {
     },
     "kombu": {
         "transport.amqp", "transport.headers", "transport.kombu", "transport.message",
-        "transport.outcome", "transport.redis", "transport.replies", "testing.memory",
-        "canvas.snapshot",
+        "transport.outcome", "transport.redis", "transport.replies", "transport.waiting",
+        "testing.memory", "canvas.snapshot",
     },
     "redis": {"transport.endpoint", "transport.redis", "transport.resp", "transport.wire"},
     "amqp": {

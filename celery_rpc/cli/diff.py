@@ -2,14 +2,17 @@
 
 import difflib
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 
 import click
 
+from celery_rpc.cli.connection import open_session
 from celery_rpc.cli.failure import say
-from celery_rpc.cli.options import connection_options
+from celery_rpc.cli.options import connection_options, given
 from celery_rpc.cli.origin import Place
 from celery_rpc.cli.output import Cell, Row, count, escaped, print_json, print_table
+from celery_rpc.cli.queued import refused
 from celery_rpc.discovery.diff import diff as differences
 from celery_rpc.discovery.rules import RULES, Change
 
@@ -70,10 +73,19 @@ def diff(
       celery-rpc diff main:services.json billing.celery:app@billing
       celery-rpc diff services.json redis://localhost:6379/0
 
-    Exit code 1 when anything breaks.
+    Where a side is a broker, or --broker names one, the messages that wait there in the queues
+    that have changed are read, and those named that the new signatures cannot accept. They stay
+    where they are; RabbitMQ marks them as redelivered. Exit code 1 when anything breaks.
     """
-    with Place(old) as before, Place(new) as after:
+    with Place(old) as before, Place(new) as after, ExitStack() as stack:
         found = differences(before.catalog, after.catalog)
+        changed = [each.queue for each in found if not queues or each.queue in queues]
+        brokers = {each.session.broker: each.session for each in (before, after) if each.session}
+        if given(ctx, "broker"):
+            session = stack.enter_context(open_session(ctx))
+            brokers.setdefault(session.broker, session)
+        for each in brokers.values():
+            found += refused(each, changed, after.catalog)
         changes = [each for each in found if wanted(each, queues, ignored)]
     print_changes(changes, form)
     if any(each.breaking for each in changes):

@@ -57,6 +57,7 @@ RULES = {
         ),
         rule("DEPRECATED", "the task should not be used any more", NOBODY),
         rule("SIGNATURE_UNKNOWN", "one side does not tell the signature", NOBODY),
+        rule("MESSAGE_REFUSED", "a message that waits now does not fit", MESSAGES),
         # Parameters
         rule("PARAMETER_ADDED_REQUIRED", "a new parameter has no default", BOTH),
         rule("PARAMETER_ADDED_OPTIONAL", "a new parameter has a default", NOBODY),

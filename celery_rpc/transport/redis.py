@@ -222,8 +222,7 @@ class RedisLink(Link):
         return max(int(answer) for answer in answers)
 
     def depth(self, address: Address, deadline: Deadline) -> tuple[int, int | None] | None:
-        keys = [self._key(address.queue, step) for step in self.steps]
-        answers = self._ask([("LLEN", key) for key in keys], deadline)
+        answers = self._ask([("LLEN", key) for key in self.keys_of(address.queue)], deadline)
         return sum(answer for answer in answers if isinstance(answer, int)), None
 
     def command(self, *words: Any, deadline: Deadline) -> Any:
@@ -277,6 +276,10 @@ class RedisLink(Link):
         return self._key(
             envelope.address.queue, self.steps[bisect(self.steps, min(priority, 9)) - 1]
         )
+
+    def keys_of(self, queue: str) -> list[str]:
+        """Give the lists of a queue, one for each priority step."""
+        return [self._key(queue, step) for step in self.steps]
 
     def _key(self, queue: str, step: int) -> str:
         return f"{self.prefix}{queue}{self.separator}{step}" if step else self.prefix + queue

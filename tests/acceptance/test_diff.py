@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from celery import Celery
 
 from tests.acceptance.test_cli import CLI, environment
 from tests.servers import Broker, Worker
@@ -227,7 +228,23 @@ def test_a_file_is_checked_against_the_live_services(folder: Path, services: str
     assert "PARAMETER_REMOVED\tshop:shop.needs y\tit is gone" in other.stdout
 
 
-def test_an_unknown_queue_is_3_and_no_worker_is_4(folder: Path, broker: Broker) -> None:
+def test_messages_that_wait_are_held_against_the_new_signatures(
+    folder: Path, broker: Broker
+) -> None:
+    with Celery("sender", broker=broker.url, set_as_current=False) as app:
+        app.send_task("shop.needs", (1,), queue="till", task_id="old-1")
+        app.send_task("shop.needs", (1, 2), queue="till", task_id="new-1")
+    sides = ["shop_old:app@till", "shop_new:app@till"]
+    for _ in range(2):
+        done = run(folder, "diff", *sides, "-b", broker.url, "--format", "json")
+        assert done.returncode == 1, done.stderr
+        [found] = [each for each in json.loads(done.stdout) if each["rule"] == "MESSAGE_REFUSED"]
+        assert (found["task"], found["where"]) == ("shop.needs", "message old-1")
+        assert "missing a required argument: 'y'" in found["text"]
+        assert found["effects"] == ["messages"]
+
+
+def test_an_unknown_queue_is_3_and_writes_nothing(folder: Path) -> None:
     done = run(folder, "catalog", "save", "x.json", "--app", "shop_new:app", "-Q", "shopp")
     assert done.returncode == 3
     assert "there is no service 'shopp' (there are: depot, shop)" in done.stderr
