@@ -5,25 +5,16 @@ from pathlib import Path
 import click
 
 from celery_rpc.binding import to_inspect
+from celery_rpc.cli.changes import print_changes
 from celery_rpc.cli.failure import say
-from celery_rpc.cli.options import Command, connection_options, json_option
-from celery_rpc.cli.origin import origin_options, read_catalog
+from celery_rpc.cli.options import connection_options, json_option, queue_option
+from celery_rpc.cli.origin import only, origin_options, read_catalog
 from celery_rpc.cli.output import Cell, Row, count, escaped, print_table
 from celery_rpc.cli.paths import path_of
 from celery_rpc.discovery import saved
 from celery_rpc.discovery.diff import diff
 from celery_rpc.errors import ConfigurationError
 from celery_rpc.model import Catalog
-
-
-def queue_option(command: Command) -> Command:
-    """Let a command leave out services."""
-    return click.option(
-        *("-Q", "--queue", "queues"),
-        multiple=True,
-        metavar="QUEUE",
-        help="Of this service alone; may be given several times.",
-    )(command)
 
 
 @click.group()
@@ -61,14 +52,11 @@ def check(ctx: click.Context, file: Path, queues: tuple[str, ...]) -> None:
 
     Exit code 1 when they differ in anything that a caller could notice.
     """
-    from celery_rpc.cli.diff import print_changes
-
     if not file.exists():
         raise ConfigurationError(f"{file} is not there: celery-rpc catalog save {file} writes it")
     old = saved.load(file)
-    changes = diff(old, read_catalog(ctx, queues or ()))
-    if queues:
-        changes = [each for each in changes if each.queue in queues]
+    found = diff(old, read_catalog(ctx))
+    changes = [each for each in found if not queues or each.queue in queues]
     if changes:
         print_changes(changes, "text")
         ctx.exit(1)
@@ -86,9 +74,7 @@ def show(ctx: click.Context, file: Path | None, queues: tuple[str, ...], as_json
 
     With --json, what save would write.
     """
-    if file is not None:
-        ctx.meta.setdefault("celery_rpc.options", {})["from_catalog"] = str(file)
-    found = read_catalog(ctx, queues)
+    found = only(saved.load(file), queues) if file else read_catalog(ctx, queues)
     if as_json:
         click.echo(escaped(saved.to_json(found)), nl=False)
     else:

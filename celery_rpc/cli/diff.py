@@ -3,20 +3,16 @@
 import difflib
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
 
 import click
 
+from celery_rpc.cli.changes import print_changes
 from celery_rpc.cli.connection import open_session
-from celery_rpc.cli.failure import say
-from celery_rpc.cli.options import connection_options, given
+from celery_rpc.cli.options import connection_options, given, queue_option
 from celery_rpc.cli.origin import Place
-from celery_rpc.cli.output import Cell, Row, count, escaped, print_json, print_table
 from celery_rpc.cli.queued import refused
 from celery_rpc.discovery.diff import diff as differences
 from celery_rpc.discovery.rules import RULES, Change
-
-STYLES = {True: "red", False: "dim"}
 
 
 def check_rule(
@@ -34,12 +30,7 @@ def check_rule(
 @click.command()
 @click.argument("old")
 @click.argument("new")
-@click.option(
-    *("-Q", "--queue", "queues"),
-    multiple=True,
-    metavar="QUEUE",
-    help="Compare this service alone; may be given several times.",
-)
+@queue_option
 @click.option(
     *("--ignore", "ignored"),
     multiple=True,
@@ -95,58 +86,3 @@ def diff(
 def wanted(change: Change, queues: Sequence[str], ignored: Sequence[str]) -> bool:
     """Tell whether a change was asked for."""
     return change.rule not in ignored and (not queues or change.queue in queues)
-
-
-def print_changes(changes: Sequence[Change], form: str) -> None:
-    """Print changes, the worst first."""
-    ordered = sorted(changes, key=lambda each: -len(each.effects))
-    if form == "json":
-        print_json([plain(each) for each in ordered])
-    elif form == "github":
-        for each in ordered:
-            click.echo(annotation(each))
-    else:
-        print_text(ordered)
-
-
-def plain(change: Change) -> dict[str, object]:
-    """Give a change as JSON has it."""
-    return {**asdict(change), "effects": sorted(change.effects), "breaking": change.breaking}
-
-
-def print_text(changes: Sequence[Change]) -> None:
-    rows: list[Row] = [
-        [
-            Cell(each.label, STYLES[each.breaking]),
-            Cell(each.rule, "bold"),
-            place_of(each),
-            each.text,
-        ]
-        for each in changes
-    ]
-    if rows:
-        print_table(["", "RULE", "WHERE", "WHAT"], rows)
-    breaking = sum(each.breaking for each in changes)
-    say(f"{count(len(changes), 'change')}, {breaking} breaking", kind="note")
-
-
-def place_of(change: Change) -> str:
-    """Say where a change is: queue:task, and what of the task."""
-    place = f"{change.queue}:{change.task}" if change.task else change.queue
-    return f"{place} {change.where}".rstrip()
-
-
-def annotation(change: Change) -> str:
-    """Write a change as a command that GitHub Actions shows at the run."""
-    level = "error" if change.breaking else "notice"
-    title = f"{change.rule} {change.label}"
-    text = f"{place_of(change)}: {change.text}"
-    return f"::{level} title={for_github(title, ':,')}::{for_github(text)}"
-
-
-def for_github(text: str, more: str = "") -> str:
-    """Escape what would end a command, or begin another one."""
-    shown = escaped(text, keep="").replace("%", "%25")
-    for character in more:
-        shown = shown.replace(character, f"%{ord(character):02X}")
-    return shown

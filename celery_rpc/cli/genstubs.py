@@ -5,9 +5,8 @@ from typing import Any, cast
 
 import click
 
-from celery_rpc.cli.catalog import queue_option
 from celery_rpc.cli.failure import say
-from celery_rpc.cli.options import connection_options, json_option
+from celery_rpc.cli.options import connection_options, json_option, queue_option
 from celery_rpc.cli.origin import origin_options, read_catalog
 from celery_rpc.cli.output import count, escaped, is_terminal, print_json, print_table
 from celery_rpc.codegen.models import Kind

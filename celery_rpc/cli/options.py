@@ -58,3 +58,10 @@ def connection_options(command: Command) -> Command:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+
+queue_option = click.option(
+    *("-Q", "--queue", "queues"),
+    multiple=True,
+    metavar="QUEUE",
+    help="Of this service alone; may be given several times.",
+)

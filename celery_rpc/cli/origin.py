@@ -12,13 +12,17 @@ from typing import Any
 
 import click
 
-from celery_rpc.cli.connection import Session, open_session, say_doubts
+from celery_rpc.cli.connection import SHOWN_DOUBTS, Session, open_session, say_doubts
+from celery_rpc.cli.failure import say
 from celery_rpc.cli.options import Command, given, option
 from celery_rpc.client import Client, connect
 from celery_rpc.discovery import saved
 from celery_rpc.errors import ConfigurationError, DiscoveryError, NoSuchService
 from celery_rpc.model import Catalog
 from celery_rpc.url import masked
+
+#: Seconds that workers have to answer: what is written down should be whole.
+WINDOW = 5.0
 
 #: Seconds that git may take to give a file.
 GIT_TIMEOUT = 30.0
@@ -73,7 +77,7 @@ def read_catalog(ctx: click.Context, queues: Iterable[str] = ()) -> Catalog:
     """
     found = offline(ctx)
     if found is None:
-        with open_session(ctx) as session:
+        with open_session(ctx, discovery_window=WINDOW) as session:
             found = of_workers(session.client, session.broker)
     return only(found, queues)
 
@@ -110,7 +114,7 @@ class Place:
         #: None where nobody was asked.
         self.session: Session | None = None
         if "://" in text:
-            client: Client = connect(text)
+            client: Client = connect(text, discovery_window=WINDOW)
             self.session = Session(self._stack.enter_context(client))
             self.catalog = of_workers(client, masked(text))
         else:
@@ -148,11 +152,26 @@ def of_workers(client: Client, broker: str) -> Catalog:
         DiscoveryError: none is online.
     """
     client.refresh()
+    if owed(client):
+        client.refresh()
     catalog = client.detailed()
     say_doubts(catalog)
+    for name in owed(client)[:SHOWN_DOUBTS]:
+        say(f"the signature of {name} was not told in time", kind="note")
     if not catalog.services:
         raise DiscoveryError(f"no worker is online at {broker}: start a service")
     return catalog
+
+
+def owed(client: Client) -> list[str]:
+    """Give the tasks whose signatures are published, and did not come."""
+    settled = client.caller.fleet.signatures.settled
+    return [
+        name
+        for service in client.catalog.services.values()
+        for name, spec in service.public.items()
+        if spec.signature is None and spec.digest is not None and not settled(spec.digest)
+    ]
 
 
 def of_app(text: str) -> Catalog:
