@@ -34,7 +34,7 @@ class Imports:
         self._used: dict[str, dict[str, str | None]] = {}
         # Thousands of methods have the same types: each is one piece, made and written once.
         self._names: dict[str, ast.Name] = {}
-        self._made: dict[tuple[str | int, ...], ast.expr] = {}
+        self._made: dict[tuple[object, ...], ast.expr] = {}
 
     def name(self, name: str) -> ast.Name:
         """Give a type; a builtin, or one of those whose home is known."""

@@ -7,7 +7,10 @@ from typing import assert_type
 import acme_plain
 import acme_shop
 from acme_shop import AcmeShop, Invoice, Money, MoneyDict, Order, OrderLine
+from celery_rpc import connect
 from celery_rpc.algebra import Chain
+
+assert_type(connect("redis://localhost:6379/0", services=AcmeShop), AcmeShop)
 
 
 def use(client: AcmeShop) -> None:
