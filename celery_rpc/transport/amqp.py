@@ -208,7 +208,10 @@ class AmqpLink(Link):
 
     def receive(self) -> Sequence[Frame]:
         try:
-            self._run_jobs()
+            if self._jobs:
+                self._run_jobs()
+                # A job reads by itself: to read what it has taken would block.
+                self._readable = self._poll_for(0)
             if self._readable:
                 self._inbound.take_in(self._socket_lock)
             if self._silent or self._handed_on - self._acknowledged >= ACK_EVERY:

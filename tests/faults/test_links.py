@@ -173,3 +173,13 @@ def test_R45_discovery_and_closing_end_in_time_too(linked: Connect, link: FaultP
     _, seconds = elapsed(client.close)
     assert seconds < 3 + SLACK
     client.close()
+
+
+def test_R46_answers_that_come_while_the_broker_is_asked_are_heard_at_once(
+    linked: Connect,
+) -> None:
+    client = linked(discovery_window=5.0)
+    for _ in range(40):
+        began = time.monotonic()
+        assert "calc" in client.refresh().services
+        assert time.monotonic() - began < 4
