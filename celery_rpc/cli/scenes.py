@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from textwrap import dedent
 from typing import Any
 
+from celery_rpc import group
+from celery_rpc.cli.examples import example
 from celery_rpc.errors import DeadlineExceeded, NoSuchTask, RemoteError
 
 Play = Callable[[Any], Any]
@@ -104,6 +106,24 @@ def chain(client: Any) -> Any:
     """Celery's canvas, over two services: each step finds its own queue."""
     flow = client.inventory.stock.s("desk") | client.billing.mul.s(250)
     return flow.delay().get(timeout=5)
+
+
+@scene(lambda result: result == sum(range(100)))
+def chord(client: Any) -> Any:
+    """A chord, with no result store: over rpc:// stock Celery refuses it."""
+    parts = group(client.billing.add.s(n) for n in range(100))
+    return (parts | client.billing.total.s()).delay().get(timeout=5)
+
+
+@scene(lambda notes: [note.split()[0] for note in notes] == ["billing.charge", "inventory.reserve"])
+def order(client: Any) -> Any:
+    """An order over four services: a step fails, and what came before is undone."""
+    orders = example("orders")  # examples/orders.py
+    lamp = orders.Order("1001", "alice", "lamp", "50", picture="lamp.txt")
+    try:
+        return orders.place(client, lamp)
+    except RemoteError as error:
+        return [note for note in error.__notes__ if "undone" in note]
 
 
 @scene(lambda result: result == [0, 2, 4, 6, 8])

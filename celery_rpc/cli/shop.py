@@ -1,20 +1,11 @@
-"""Shop: the example services, wherever this package is installed."""
+"""Shop: the example services, started and ended."""
 
-import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
-from types import ModuleType
 from typing import Any, Protocol
 
-import celery_rpc
-from celery_rpc.errors import ConfigurationError, Unavailable
-
-PACKAGE = Path(celery_rpc.__file__).parent
-
-#: In a wheel, and in a checkout.
-PLACES = (PACKAGE / "examples" / "services", PACKAGE.parent / "examples" / "services")
+from celery_rpc.cli.examples import example
+from celery_rpc.errors import Unavailable
 
 
 class Shop(Protocol):
@@ -28,29 +19,6 @@ class Shop(Protocol):
     def stop(self) -> None: ...
 
 
-def find_shop() -> Path:
-    """Give the file that starts the example services.
-
-    Raises:
-        ConfigurationError: they are not here.
-    """
-    for place in PLACES:
-        if (place / "shop.py").is_file():
-            return place / "shop.py"
-    raise ConfigurationError(f"the example services are missing: neither of {PLACES} is there")
-
-
-def load_shop() -> ModuleType:
-    """Import shop.py by its path: the folder is no package, and stays off sys.path."""
-    spec = spec_from_file_location("celery_rpc_example_shop", find_shop())
-    if spec is None or spec.loader is None:
-        raise ConfigurationError(f"{find_shop()} cannot be imported")
-    module = module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @contextmanager
 def open_shop(broker: str, **settings: Any) -> Generator[Shop, None, None]:
     """Start the example services, each the process of a stock worker; ``ready()`` waits for them.
@@ -61,7 +29,7 @@ def open_shop(broker: str, **settings: Any) -> Generator[Shop, None, None]:
     Raises:
         Unavailable: one did not start, or has ended; shows what it wrote.
     """
-    module = load_shop()
+    module = example("services/shop")
     shop: Shop = module.Shop(broker, backend="rpc://", **settings)
     try:
         shop.start()

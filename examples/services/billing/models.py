@@ -57,3 +57,14 @@ class Receipt(BaseModel):
     account: str
     amount: Money
     balance: Money
+
+
+class OrderReceipt(BaseModel):
+    """What a customer has in hand when an order is done."""
+
+    order: str
+    #: The id of the charge.
+    charge: str
+    paid: Money
+    #: The message id of the mail that told so.
+    mail: str

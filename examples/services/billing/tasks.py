@@ -9,7 +9,7 @@ from typing import Any
 
 from billing import app
 from billing.errors import InsufficientFunds, UnknownAccount, UnknownReceipt
-from billing.models import Invoice, InvoiceLine, Money, Order, OrderLine, Receipt
+from billing.models import Invoice, InvoiceLine, Money, Order, OrderLine, OrderReceipt, Receipt
 
 # Nothing is ever taken from these: a prefork worker has one copy of its memory per child,
 # and the same call is to have the same answer in every one of them.
@@ -80,7 +80,7 @@ def charge(account: str, amount: Decimal) -> Receipt:
     held = balance_of(account)
     if amount > held:
         raise InsufficientFunds(account, str(held), str(amount))
-    return receipt("charge", account, amount, held - amount)
+    return receipt_of("charge", account, amount, held - amount)
 
 
 @app.task(name="billing.refund", pydantic=True, throws=(UnknownReceipt,))
@@ -94,9 +94,15 @@ def refund(receipt_id: str, reason: str | None = None) -> Receipt:
         kind, account, amount = receipt_id.split("/")
         if kind != "charge":
             raise UnknownReceipt(receipt_id)
-        return receipt("refund", account, Decimal(amount), balance_of(account))
+        return receipt_of("refund", account, Decimal(amount), balance_of(account))
     except (ValueError, InvalidOperation, UnknownAccount) as error:
         raise UnknownReceipt(receipt_id) from error
+
+
+@app.task(name="billing.receipt", pydantic=True)
+def receipt(order: str, charge: Receipt, mail: str) -> OrderReceipt:
+    """Write the receipt for an order that was charged, and of which a mail was sent."""
+    return OrderReceipt(order=order, charge=charge.id, paid=charge.amount, mail=mail)
 
 
 def invoice_of(order: Order) -> Invoice:
@@ -127,7 +133,7 @@ def balance_of(account: str) -> Decimal:
         raise UnknownAccount(account) from None
 
 
-def receipt(kind: str, account: str, amount: Decimal, left: Decimal) -> Receipt:
+def receipt_of(kind: str, account: str, amount: Decimal, left: Decimal) -> Receipt:
     # The id carries the data, so that any process of any worker can read it back.
     return Receipt(
         id=f"{kind}/{account}/{amount}",
