@@ -95,6 +95,8 @@ def rows_of(shape: Shape, taken: dict[str, list[Taken]]) -> Iterator[Row]:
     for other in others:
         wanted = WANTED.get((shape.kind, other))
         yield row("wall", "s", lambda each: each.wall, other, wanted)
+    for other in others:
+        yield row("client CPU", "µs", lambda each: each.cpu, other)
     yield row("client memory", "MB", lambda each: each.memory, others[0])
     if all(each.received for each in taken["ours"]):
         yield row("received", "MB", lambda each: each.received, others[0])

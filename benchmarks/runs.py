@@ -3,7 +3,7 @@
 import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event, Thread
 from typing import Any, Self
 
@@ -11,7 +11,7 @@ import psutil
 from celery import Celery
 
 import celery_rpc
-from benchmarks.rounds import timed
+from benchmarks.rounds import timed_with_cpu
 from benchmarks.servers import ARGS, VALUE, Servers
 from benchmarks.shapes import Ours, Shape, Stock
 from celery_rpc.canvas import Graph
@@ -29,6 +29,8 @@ class Taken:
 
     #: Seconds.
     wall: float
+    #: Microseconds of the client's CPU time for one task.
+    cpu: float
     #: Megabytes by which the process grew at its peak.
     memory: float
     #: Megabytes that the broker and the result store received, from clients and workers.
@@ -42,7 +44,7 @@ def apart(
     before = servers.received()
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
         taken = process.submit(run, servers.url, make, sizes).result()
-    return Taken(taken.wall, taken.memory, (servers.received() - before) / 1e6)
+    return replace(taken, received=(servers.received() - before) / 1e6)
 
 
 def run_ours(url: str, make: Callable[..., Shape], sizes: Sequence[int]) -> Taken:
@@ -56,29 +58,29 @@ def run_ours(url: str, make: Callable[..., Shape], sizes: Sequence[int]) -> Take
             sent = client.run(built) if isinstance(built, Graph) else built.delay()
             return sent.get(PATIENCE)
 
-        return checked(run, shape.value, lambda: client.calc.add(*ARGS))
+        return checked(shape, run, lambda: client.calc.add(*ARGS))
 
 
 def run_bare(url: str, make: Callable[..., Shape], sizes: Sequence[int]) -> Taken:
     """Send as many plain tasks as one batch."""
-    count = make(*sizes).tasks
+    shape = make(*sizes)
     with celery_rpc.connect(url, timeout=PATIENCE, max_in_flight=20_000) as client:
 
         def run() -> Any:
-            return [reply.get() for reply in client.calc.add.batch([ARGS] * count)]
+            return [reply.get() for reply in client.calc.add.batch([ARGS] * shape.tasks)]
 
-        return checked(run, [VALUE] * count, lambda: client.calc.add(*ARGS))
+        return checked(shape, run, lambda: client.calc.add(*ARGS), [VALUE] * shape.tasks)
 
 
 def run_in_turn(url: str, make: Callable[..., Shape], sizes: Sequence[int]) -> Taken:
     """Make as many plain calls one after the other."""
-    count = make(*sizes).tasks
+    shape = make(*sizes)
     with celery_rpc.connect(url, timeout=PATIENCE) as client:
 
         def run() -> Any:
-            return [client.calc.add(*ARGS) for _ in range(count)]
+            return [client.calc.add(*ARGS) for _ in range(shape.tasks)]
 
-        return checked(run, [VALUE] * count, lambda: client.calc.add(*ARGS))
+        return checked(shape, run, lambda: client.calc.add(*ARGS), [VALUE] * shape.tasks)
 
 
 def run_stock(url: str, make: Callable[..., Shape], sizes: Sequence[int], *, backend: str) -> Taken:
@@ -86,20 +88,22 @@ def run_stock(url: str, make: Callable[..., Shape], sizes: Sequence[int], *, bac
     shape = make(*sizes)
     side = Stock(Celery("stock", broker=url, backend=backend), STORED)
     return checked(
+        shape,
         lambda: shape.build(side).delay().get(timeout=PATIENCE),
-        shape.value,
         lambda: side.sign("add", *ARGS).delay().get(timeout=PATIENCE),
     )
 
 
-def checked(run: Callable[[], Any], value: Any, warm: Callable[[], Any]) -> Taken:
-    """Time a run, and look at what it gives."""
+def checked(
+    shape: Shape, run: Callable[[], Any], warm: Callable[[], Any], value: Any = None
+) -> Taken:
+    """Time a run, and look at what it gives: the shape's value, or another one."""
     assert warm() == VALUE
     gave: list[Any] = []
     with Growth() as growth:
-        wall = timed(lambda: gave.append(run()))
-    assert gave == [value]
-    return Taken(wall, growth.peak / 1e6)
+        wall, cpu = timed_with_cpu(lambda: gave.append(run()))
+    assert gave == [shape.value if value is None else value]
+    return Taken(wall, cpu / shape.tasks * 1e6, growth.peak / 1e6)
 
 
 class Growth:
