@@ -139,6 +139,8 @@ class CallOptions:
             keep: options that Celery does not know, but who reads the signature does.
         """
         found: dict[str, Any] = {}
+        if self is DEFAULTS:  # those of most signatures, and canvases have thousands of them
+            return found
         for each in fields(self):
             if each.name in LOCAL and each.name not in keep:
                 continue

@@ -4,7 +4,6 @@ import asyncio
 import difflib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -271,14 +270,12 @@ class LiveCaller:
 
     def send_calls(self, calls: Sequence[Call]) -> list[Pending]:
         """Send calls that a canvas made, and wait until the broker has them."""
-        calls = [replace(each, decode=self.decoder(each.address, each.task)) for each in calls]
         if len(calls) == 1:
             return [self.transport.send(calls[0])]
         return self.transport.send_many(calls)
 
     def send_step(self, call: Call, pending: Pending | None) -> Pending:
         """Send a call without blocking; its outcome goes to ``pending`` where there is one."""
-        call = replace(call, decode=self.decoder(call.address, call.task))
         return self.transport.send_soon(call, pending)
 
     def decoder(self, address: Address, task: str) -> Decode | None:

@@ -175,6 +175,7 @@ class Whole:
         return Call(
             id=root, task=step.task, address=step.address, args=step.args, kwargs=step.kwargs,
             options=options, expires_in=deadline.remaining(),
+            decode=self.client.decoder(step.address, step.task),
         )  # fmt: skip
 
     def _message(self, step: Any, root: str) -> dict[str, Any]:

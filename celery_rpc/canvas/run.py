@@ -189,6 +189,7 @@ class Run:
             kwargs=kwargs,
             options=self._rooted(step.options),
             expires_in=min(limits) if limits else None,
+            decode=self.client.decoder(step.address, step.task),
         )
 
     def _rooted(self, options: CallOptions) -> CallOptions:
