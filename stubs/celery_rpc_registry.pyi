@@ -1,4 +1,4 @@
-# Written by celery-rpc genstubs; changes are lost. sha256:22028ba8017debe9dbecd875871c388561100efc33e928ffaa0d458a9a17f243
+# Written by celery-rpc genstubs; changes are lost. sha256:aff5614e3170071a6c5c550a69e4b5b2190ed19bf29fec9d725e0d3134470c79
 """Services, as celery-rpc genstubs found them."""
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -64,6 +64,14 @@ class OrderLine(TypedDict):
     price: Money
     quantity: NotRequired[int]
     sku: str
+
+class OrderReceipt(TypedDict):
+    """What a customer has in hand when an order is done."""
+
+    charge: str
+    mail: str
+    order: str
+    paid: Money
 
 class Receipt(TypedDict):
     """A charge or a refund that was made."""
@@ -324,6 +332,31 @@ class _BillingQuote(TaskBase[dict[str, Any]]):
     def s(self, order: Mapping[str, Any]) -> Sig[dict[str, Any]]: ...
     def si(self, order: Mapping[str, Any]) -> ImmSig[dict[str, Any]]: ...
 
+class _BillingReceipt(TaskBase[OrderReceipt]):
+    """Write the receipt for an order that was charged, and of which a mail was sent."""
+
+    def __call__(self, order: str, charge: Receipt, mail: str) -> OrderReceipt:
+        """Write the receipt for an order that was charged, and of which a mail was sent."""
+    async def aio(self, order: str, charge: Receipt, mail: str) -> OrderReceipt:
+        """Write the receipt for an order that was charged, and of which a mail was sent."""
+    def delay(self, order: str, charge: Receipt, mail: str) -> Reply[OrderReceipt]:
+        """Write the receipt for an order that was charged, and of which a mail was sent."""
+    def apply_async(
+        self,
+        args: tuple[str, Receipt, str] | list[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reply[OrderReceipt]: ...
+    def batch(
+        self,
+        arguments: Iterable[tuple[str, Receipt, str] | Mapping[str, Any]],
+    ) -> list[Reply[OrderReceipt]]: ...
+    @overload
+    def s(self, charge: Receipt, mail: str) -> Partial[str, OrderReceipt]: ...
+    @overload
+    def s(self, order: str, charge: Receipt, mail: str) -> Sig[OrderReceipt]: ...
+    def si(self, order: str, charge: Receipt, mail: str) -> ImmSig[OrderReceipt]: ...
+
 class _BillingRefund(TaskBase[Receipt]):
     """Give back a charge, by the id of its receipt.
 
@@ -419,6 +452,7 @@ class _Billing(ServiceBase):
     invoice: _BillingInvoice
     mul: _BillingMul
     quote: _BillingQuote
+    receipt: _BillingReceipt
     refund: _BillingRefund
     total: _BillingTotal
 
