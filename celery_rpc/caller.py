@@ -357,8 +357,8 @@ class LiveCaller:
 
     def close(self) -> None:
         """Disconnect; what is pending fails."""
-        self.clock.close()
         self.transport.close()
+        self.clock.close()
 
     # ----- what replies ask for
 

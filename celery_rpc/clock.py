@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
+from operator import itemgetter
 from threading import Condition, Thread
 from time import monotonic
 
@@ -49,12 +50,7 @@ class Clock:
 
     def _run(self) -> None:
         while (alarm := self._next()) is not None:
-            callback = alarm.callback
-            try:
-                if callback is not None:
-                    callback()
-            except Exception:  # the other alarms must be heard
-                log.exception("an alarm failed")
+            ring(alarm)
 
     def _next(self) -> Alarm | None:
         with self._changed:
@@ -68,16 +64,28 @@ class Clock:
         return None
 
     def close(self) -> None:
-        """End the thread; no alarm is heard any more."""
+        """End the thread, and call what was to come: whoever waits for it has to end, too."""
         with self._changed:
             self._closed = True
-            self._alarms.clear()
+            left, self._alarms = self._alarms, []
             self._changed.notify()
         if self._thread is not None:
             self._thread.join(timeout=2.0)
+        for _, _, alarm in sorted(left, key=itemgetter(0)):
+            ring(alarm)
 
     def after_fork(self) -> None:
         """In a child process: the thread is gone, and so is what it was to call."""
         self._alarms = []
         self._changed = Condition()
         self._thread = None
+
+
+def ring(alarm: Alarm) -> None:
+    """Call back, unless that was cancelled."""
+    callback = alarm.callback
+    try:
+        if callback is not None:
+            callback()
+    except Exception:  # the other alarms must be heard
+        log.exception("an alarm failed")

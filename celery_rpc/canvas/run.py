@@ -22,6 +22,7 @@ from celery_rpc.errors import (
     ClientClosed,
     DeadlineExceeded,
     NoSuchTask,
+    Overloaded,
     RemoteError,
     WorkerLost,
 )
@@ -34,6 +35,12 @@ log = logging.getLogger("celery_rpc.canvas")
 
 #: Steps under way at once.
 LIMIT = 1_000
+
+#: Seconds between two looks whether the client has room for more calls.
+PAUSE = 0.02
+
+#: Alarms that are of no step: the run's deadline, and the next look for room.
+DEADLINE, NO_ROOM = -1, -2
 
 
 class RunClient(Protocol):
@@ -109,7 +116,7 @@ class Run:
     def start(self) -> "Run":
         """Send what waits for nothing; the rest follows by itself."""
         if self.deadline.at is not None:
-            self._alarms[-1] = self.client.clock.after(
+            self._alarms[DEADLINE] = self.client.clock.after(
                 self.deadline.remaining() or 0.0, self._out_of_time
             )
         self._post(self._begin)
@@ -154,8 +161,21 @@ class Run:
     def _send_ready(self) -> None:
         while self._ready and len(self._flying) < self._limit:
             index = self._ready.popleft()
-            if self._states[index] is StepState.WAITING:
+            if self._states[index] is not StepState.WAITING:
+                continue
+            try:
                 self._send(index, self.graph.nodes[index])  # type: ignore[arg-type]
+            except Overloaded:  # the client's other calls have taken all places
+                self._ready.appendleft(index)
+                self._look_again()
+                return
+
+    def _look_again(self) -> None:
+        """Try soon whether there is room: perhaps none of the calls under way is of this run."""
+        if NO_ROOM not in self._alarms:
+            self._alarms[NO_ROOM] = self.client.clock.after(
+                PAUSE, lambda: self._post(lambda: self._alarms.pop(NO_ROOM, None))
+            )
 
     def _send(self, index: int, step: Step) -> None:
         again = step.retry is not None  # the reply of an attempt is not yet that of the step
@@ -163,6 +183,8 @@ class Run:
             pending = self.client.send_step(
                 self._call(step, again), None if again else self._asked.get(index)
             )
+        except Overloaded:
+            raise
         except Exception as error:  # it is this step's, whatever it is: the others go on
             self._ended(index, Outcome("FAILURE", error=error))
             return
