@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test check format stubs bench clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -27,6 +27,9 @@ check: $(READY)  ## format, lint, types
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+stubs: $(READY)  ## stubs/ anew, from the example services
+	$(BIN)/python -m tests.shop
 
 bench: $(READY)  ## ours and stock Celery side by side
 	$(BIN)/python -m benchmarks $(ARGS)
