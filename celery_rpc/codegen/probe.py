@@ -85,22 +85,25 @@ def ask_mypy(command: str, program: Path, stub: Path, folder: Path) -> Verdict:
         program.parent,
         MYPYPATH=str(folder),
     )
-    return verdict("mypy", output, str(stub))
+    return verdict("mypy", output, stub.name)
 
 
 def ask_pyright(command: str, program: Path, stub: Path, folder: Path) -> Verdict:
     """Run pyright, strict, over the probe."""
     settings = {
-        "include": [str(program), str(stub)],
+        "include": [program.name, "checked"],  # it checks only what is below
         "stubPath": str(folder),
         "typeCheckingMode": "strict",
         "reportMissingModuleSource": False,
     }
+    checked = program.parent / "checked"
+    checked.mkdir()
+    shutil.copy(stub, checked)
     (program.parent / "pyrightconfig.json").write_text(json.dumps(settings))
     output = run(
         [command, "-p", str(program.parent), "--pythonpath", sys.executable], program.parent
     )
-    return verdict("pyright", output, str(stub))
+    return verdict("pyright", output, stub.name)
 
 
 def run(command: Sequence[str], place: Path, **environment: str) -> str:
@@ -124,10 +127,6 @@ def run(command: Sequence[str], place: Path, **environment: str) -> str:
 def verdict(checker: str, output: str, stub: str) -> Verdict:
     """Read what a type checker says."""
     lines = [line.strip() for line in output.splitlines()]
-    errors = [
-        line
-        for line in lines
-        if line.startswith(stub) and "error:" in line.replace("- error", "error:")
-    ]
+    errors = [line for line in lines if f"{stub}:" in line and "error: " in line]
     revealed = _REVEALED.search(output)
     return Verdict(checker, revealed["type"] if revealed else "", errors)
