@@ -30,7 +30,7 @@ def parameter_differences(
     for parameter in new.parameters:
         if parameter.name not in now:
             yield added(parameter)
-    yield from reordered(pairs, new.parameters)
+    yield from reordered(pairs, old.parameters, new.parameters)
     for one, other in pairs:
         yield from kept(one, other)
         yield from types(one, other, old, new, walk)
@@ -99,11 +99,16 @@ def added(parameter: Parameter) -> Difference:
     return to_difference(name, spot(parameter.name), text)
 
 
-def reordered(pairs: Sequence[Pair], new: Sequence[Parameter]) -> Iterator[Difference]:
+def reordered(
+    pairs: Sequence[Pair], old: Sequence[Parameter], new: Sequence[Parameter]
+) -> Iterator[Difference]:
     """Find positional arguments that go to another parameter than before."""
     places = [each.name for each in new if each.kind in POSITIONAL]
     both = [other for one, other in pairs if one.kind in POSITIONAL and other.kind in POSITIONAL]
     moved = [other for place, other in enumerate(both) if places.index(other.name) != place]
+    if not moved and any(each.kind == "var_positional" for each in old):
+        # What came after the others went to *args; now it goes here.
+        moved = [each for each in new if each.kind in POSITIONAL and each not in both]
     if moved:
         text = f"the order is {', '.join(places)}"
         yield to_difference("PARAMETER_REORDERED", spot(", ".join(e.name for e in moved)), text)

@@ -87,6 +87,8 @@ RULES = {
         rule("MODEL_FIELD_TYPE_NARROWED", "a field has fewer values", BOTH, NOBODY),
         rule("MODEL_FIELD_TYPE_WIDENED", "a field has more values", NOBODY, CALLERS),
         rule("MODEL_FIELD_TYPE_CHANGED", "a field has other values", BOTH, CALLERS),
+        rule("MODEL_CLOSED", "a model refuses fields that it does not know", BOTH, NOBODY),
+        rule("MODEL_OPENED", "a model takes fields that it does not know", NOBODY, CALLERS),
         rule("ENUM_VALUE_ADDED", "an enum or Literal has another value", NOBODY, CALLERS),
         rule("ENUM_VALUE_REMOVED", "an enum or Literal has lost a value", BOTH, NOBODY),
     )

@@ -6,15 +6,19 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from celery_rpc.discovery.rules import BOTH, CALLERS, NOBODY, RULES, Effects
-from celery_rpc.discovery.subtype import DEPTH, Relation, Type, kind_of, relation
+from celery_rpc.discovery.subtype import BUDGET, DEPTH, Budget, Relation, Type, kind_of, relation
 
 #: What a task takes, or what it gives.
 Side = Literal["taken", "given"]
 
+#: Comparisons that every pair of types may have, however much the others of the task took.
+LEAST = 200
+
 #: Keywords whose values are types of parts.
 PARTS = ("items", "prefixItems", "additionalProperties", "anyOf", "oneOf")
 
-SUFFIX = {Relation.NARROWER: "NARROWED", Relation.WIDER: "WIDENED", Relation.OTHER: "CHANGED"}
+SUFFIX = {Relation.NARROWER: "NARROWED", Relation.WIDER: "WIDENED", Relation.OTHER: "CHANGED",
+          Relation.UNKNOWN: "CHANGED"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,8 @@ class Walk:
     def __init__(self) -> None:
         self._seen: set[tuple[str, str, str]] = set()
         self._depth = 0
+        #: Comparisons left for the whole task: a hostile one has any number of parts that differ.
+        self._left = 2 * BUDGET
 
     def differences(self, old: Type, new: Type, spot: Spot) -> Iterator[Difference]:
         """Give the differences between two types."""
@@ -78,7 +84,11 @@ class Walk:
             yield from self._related(old, new, spot)
 
     def _related(self, old: Type, new: Type, spot: Spot) -> Iterator[Difference]:
-        if (found := relation(old, new)) is not Relation.SAME:
+        budget = Budget(max(self._left, LEAST))
+        self._left -= budget.left
+        found = relation(old, new, budget)
+        self._left += budget.left
+        if found is not Relation.SAME:
             name = f"{spot.prefix}_{SUFFIX[found]}"
             yield to_difference(name, spot, f"{shown(old)} -> {shown(new)}: {found.value}")
 
@@ -99,9 +109,17 @@ class Walk:
                 yield self._added(old, new, at, field)
             else:
                 yield from self._kept(old, new, at, field)
-        rest = [each.schema.get("additionalProperties") for each in (old, new)]
-        if all(isinstance(each, Mapping) for each in rest):
-            yield from self.differences(old.part(rest[0]), new.part(rest[1]), spot)
+        yield from self._others(old, new, replace(spot, where=model))
+
+    def _others(self, old: Type, new: Type, spot: Spot) -> Iterator[Difference]:
+        """Compare what a model does with fields that it does not know."""
+        was, now = (each.schema.get("additionalProperties", {}) for each in (old, new))
+        if was is not False and now is False:
+            yield to_difference("MODEL_CLOSED", spot, "it refuses fields that it does not know")
+        elif was is False and now is not False:
+            yield to_difference("MODEL_OPENED", spot, "it takes fields that it does not know")
+        else:
+            yield from self.differences(old.part(was), new.part(now), spot)
 
     def _removed(self, new: Type, spot: Spot) -> Difference:
         refused = spot.side == "taken" and new.schema.get("additionalProperties") is False

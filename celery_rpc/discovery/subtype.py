@@ -28,6 +28,14 @@ class Relation(Enum):
     WIDER = "more values"
     NARROWER = "fewer values"
     OTHER = "other values"
+    UNKNOWN = "it cannot be decided whether these are other values"
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many more comparisons several questions may cost together."""
+
+    left: int = BUDGET
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +71,27 @@ class Type:
         return self.part({k: v for k, v in kind.schema.items() if k not in ANNOTATIONS})
 
 
-def relation(old: Type, new: Type) -> Relation:
+def relation(old: Type, new: Type, budget: Budget | None = None) -> Relation:
     """Tell how a type has changed."""
     if old == new:
         return Relation.SAME
-    wider, narrower = is_subtype(old, new), is_subtype(new, old)
+    wider, narrower = is_subtype(old, new, budget), is_subtype(new, old, budget)
     if wider and narrower:
         return Relation.SAME
     if wider:
         return Relation.WIDER
-    return Relation.NARROWER if narrower else Relation.OTHER
+    if narrower:
+        return Relation.NARROWER
+    return Relation.OTHER if False in (wider, narrower) else Relation.UNKNOWN
 
 
-def is_subtype(one: Type, other: Type) -> Verdict:
+def is_subtype(one: Type, other: Type, budget: Budget | None = None) -> Verdict:
     """Tell whether each value of one type is a value of the other.
 
     A class is taken to give what it declares and nothing else, though it may accept more: so it
     is with pydantic's models, TypedDicts and dataclasses, unless they say otherwise.
     """
-    return Comparison().fits(one, other)
+    return Comparison(budget).fits(one, other)
 
 
 def every(verdicts: Iterable[Verdict]) -> Verdict:
@@ -98,15 +108,15 @@ def every(verdicts: Iterable[Verdict]) -> Verdict:
 class Comparison:
     """One question, with what was assumed on the way to its answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget | None = None) -> None:
         #: What was found of pairs of definitions; one that is being compared is taken to fit.
         self._known: dict[tuple[str, str], Verdict] = {}
-        self._budget = BUDGET
+        self._budget = budget or Budget()
         self._depth = 0
 
     def fits(self, one: Type, other: Type) -> Verdict:
-        self._budget -= 1
-        if self._budget < 0 or self._depth > DEPTH:
+        self._budget.left -= 1
+        if self._budget.left < 0 or self._depth > DEPTH:
             return None
         pair = (one.reference or "", other.reference or "")
         if not all(pair):

@@ -5,16 +5,19 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Literal, Optional, TypedDict
+from time import process_time
+from typing import Annotated, Any, Literal, Optional, TypedDict
 
 import pytest
 from celery import Celery
 from hypothesis import given
 from pydantic import BaseModel, ConfigDict, Field
 
+from celery_rpc.address import Address
 from celery_rpc.discovery.diff import diff
 from celery_rpc.discovery.rules import BOTH, CALLERS, MESSAGES, NOBODY, RULES, Change, Effects
 from celery_rpc.model import Catalog, Service, TaskSpec
+from celery_rpc.signature import Parameter, TaskSignature
 from celery_rpc.worker import catalog_of_app
 from tests.servers.process import ROOT
 from tests.unit.test_saved import catalogs
@@ -77,6 +80,7 @@ def keyword_renamed(x: int, *, why: int) -> int: ...  # type: ignore[empty-body]
 def only_by_place(x: int, y: int, /) -> int: ...  # type: ignore[empty-body]
 def other_by_place(x: int, z: int, /) -> int: ...  # type: ignore[empty-body]
 def rest(x: int, *rest: int) -> int: ...  # type: ignore[empty-body]
+def two_and_rest(x: int, y: int = 0, *rest: int) -> int: ...  # type: ignore[empty-body]
 def others(x: int, **others: int) -> int: ...  # type: ignore[empty-body]
 def text_others(x: int, **others: str) -> int: ...  # type: ignore[empty-body]
 def bare(x, y):  # type: ignore[no-untyped-def]
@@ -102,6 +106,11 @@ def bare(x, y):  # type: ignore[no-untyped-def]
         (keyword, keyword_renamed, {"PARAMETER_RENAMED": BOTH}),
         (only_by_place, other_by_place, {"PARAMETER_RENAMED": NOBODY}),
         (two, two_swapped, {"PARAMETER_REORDERED": BOTH}),
+        (
+            rest,
+            two_and_rest,  # y takes the first of what went to *rest
+            {"PARAMETER_ADDED_OPTIONAL": NOBODY, "PARAMETER_REORDERED": BOTH},
+        ),
         (two, keyword, {"PARAMETER_KIND_CHANGED": BOTH}),
         (keyword, two, {"PARAMETER_KIND_CHANGED": NOBODY}),
         (two, only_by_place, {"PARAMETER_KIND_CHANGED": BOTH}),
@@ -200,6 +209,18 @@ TYPES: list[tuple[Any, Any, dict[str, Effects], dict[str, Effects]]] = [
         model(x=int, closed=True),
         {"MODEL_FIELD_REMOVED": BOTH},
         {"MODEL_FIELD_REMOVED": CALLERS},
+    ),
+    (
+        model(x=int),
+        model(x=int, closed=True),
+        {"MODEL_CLOSED": BOTH},
+        {"MODEL_CLOSED": NOBODY},
+    ),
+    (
+        listed(model(x=int, closed=True)),
+        listed(model(x=int)),
+        {"MODEL_OPENED": NOBODY},
+        {"MODEL_OPENED": CALLERS},
     ),
     (
         model(x=(int, 0)),
@@ -396,3 +417,43 @@ def test_every_rule_is_documented_with_whom_it_breaks() -> None:
     }
     assert documented() == told
     assert list(documented()) == list(RULES)
+
+
+def test_what_cannot_be_decided_is_said() -> None:
+    old, new = (taking(Annotated[str, Field(pattern=each)]) for each in ("a+", "b+"))
+    [change] = diff(catalog(old), catalog(new))
+    assert change.rule == "PARAMETER_TYPE_CHANGED"
+    assert "it cannot be decided" in change.text
+    [decided] = diff(catalog(taking(int)), catalog(taking(str)))
+    assert "decided" not in decided.text
+
+
+@pytest.mark.watchdog(30)
+def test_types_that_never_end_cost_a_bounded_time() -> None:
+    def maze(*more: dict[str, str]) -> Catalog:
+        names = [f"N{number}" for number in range(30)]
+        definitions = {
+            name: {
+                "type": "object",
+                "properties": {
+                    f"p{other}": {
+                        "anyOf": [
+                            {"$ref": f"#/$defs/{other}"},
+                            {"type": "array", "items": {"$ref": f"#/$defs/{other}"}},
+                            *more,
+                        ]
+                    }
+                    for other in names
+                },
+            }
+            for name in names
+        }
+        entry = Parameter(name="x", schema={"$ref": "#/$defs/N0"})
+        signature = TaskSignature(parameters=(entry,), definitions=definitions)
+        spec = TaskSpec("q.task", signature=signature)
+        return Catalog({"q": Service("q", Address("q"), frozenset(), {"q.task": spec})})
+
+    started = process_time()
+    found = diff(maze(), maze({"type": "null"}))
+    assert {each.rule for each in found} <= {"MODEL_FIELD_TYPE_WIDENED", "MODEL_FIELD_TYPE_CHANGED"}
+    assert process_time() - started < 10.0
