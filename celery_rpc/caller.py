@@ -236,7 +236,8 @@ class LiveCaller:
         catalog = self.fleet.peek()
         near = difflib.get_close_matches(queue, list(catalog.services), n=3)
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-        online = ", ".join(list(catalog.services)[:20]) or "nothing"
+        live = [each.queue for each in catalog.services.values() if each.workers]
+        online = ", ".join(live[:20]) or "nothing"
         return NoSuchService(
             f"no worker listens on queue {queue!r} at {self.options.broker}{hint} "
             f"(online: {online})",

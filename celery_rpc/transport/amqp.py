@@ -411,13 +411,15 @@ class AmqpLink(Link):
             except BROKEN as error:
                 self._break()
                 raise Unavailable(f"{self.options.broker} broke off: {error}") from error
-        if not self.run(self._took_commands, deadline):
+        if not self._in_reader(self._took_commands, deadline):
             self._frames += [Frame("null", "application/json", ticket=each) for each in commands]
         self.interrupt()
         return None
 
-    def _took_commands(self, _: Any) -> bool:
+    def _took_commands(self) -> bool:
         """Ask on the channel of the commands, after them: a refusal comes before the answer.
+
+        On no other channel, whose answer the refusal would be taken for.
 
         The answer also says that the broker is alive, which a write does not.
 
@@ -445,17 +447,24 @@ class AmqpLink(Link):
 
     def run(self, ask: Callable[[Any], T], deadline: Deadline) -> T:
         """Run a method that has an answer, on a channel of its own, in the reader's thread."""
+
+        def on_own_channel() -> T:
+            channel = self._connection.channel()
+            try:
+                return ask(channel)
+            finally:
+                channel.close()
+
+        return self._in_reader(on_own_channel, deadline)
+
+    def _in_reader(self, ask: Callable[[], T], deadline: Deadline) -> T:
         answer: list[T] = []
         problem: list[RpcError] = []
         finished = Event()
 
         def job() -> None:
             try:
-                channel = self._connection.channel()
-                try:
-                    answer.append(ask(channel))
-                finally:
-                    channel.close()
+                answer.append(ask())
             except amqp.exceptions.ChannelError as error:
                 problem.append(translated(error, str(self.options.broker)))
             except Exception as error:  # whatever it is, whoever waits must be told

@@ -237,3 +237,13 @@ def test_an_unreachable_broker_is_unavailable_not_an_empty_fleet() -> None:
             client.calc  # noqa: B018
         with pytest.raises((ConnectionError, DiscoveryError)):
             client.catalog  # noqa: B018
+
+
+@pytest.mark.parametrize("kind", ["valkey", "rabbitmq"])
+def test_a_broker_that_no_worker_ever_saw_has_an_empty_catalog(
+    request: pytest.FixtureRequest, kind: str
+) -> None:
+    for _ in range(3):  # RabbitMQ refuses the first commands at any moment
+        with connect(Broker.on(request.getfixturevalue(kind)).url) as client:
+            for _ in range(2):
+                assert not client.refresh().workers

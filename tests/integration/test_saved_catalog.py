@@ -101,3 +101,10 @@ def test_what_is_no_catalog_is_refused_before_anything_else(tmp_path: Path) -> N
     wrong: Any = {"services": {}}
     with pytest.raises(ConfigurationError, match="takes a path or a Catalog, not a dict"):
         connect("redis://localhost:1", catalog=wrong)
+
+
+def test_services_of_a_file_are_not_said_to_be_online(
+    broker: Broker, new_client: Connect, file: Path
+) -> None:
+    with pytest.raises(NoSuchService, match="online: nothing"):
+        new_client(catalog=file).billing  # noqa: B018
