@@ -21,6 +21,11 @@ from celery_rpc.pending import FINAL, Outcome, Update
 #: Kinds of content that are read; anything else, pickle first of all, is not.
 JSON_TYPES = frozenset({"application/json", "application/x-json"})
 
+#: What reading JSON can raise, where kombu makes dates, decimals and bytes of what was sent.
+BAD_JSON = (
+    ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError,
+)  # fmt: skip
+
 #: kombu's loads makes a decoder for each call.
 _decode = json.JSONDecoder(object_hook=object_hook).decode
 
@@ -45,7 +50,7 @@ def parse_meta(body: bytes | str, content_type: str = "application/json") -> dic
         raise Malformed(f"content type {content_type!r} is not read, only JSON")
     try:
         meta = _decode(body.decode() if isinstance(body, bytes) else body)
-    except (ValueError, TypeError, KeyError, LookupError, RecursionError, AttributeError) as error:
+    except BAD_JSON as error:
         raise Malformed(f"no JSON: {error}") from error
     if not isinstance(meta, dict):
         raise Malformed(f"a {type(meta).__name__} in place of an object")

@@ -34,6 +34,7 @@ from celery_rpc.transport.control import Command, control_message
 from celery_rpc.transport.endpoint import Endpoint
 from celery_rpc.transport.headers import Headers, encode
 from celery_rpc.transport.message import Envelope
+from celery_rpc.transport.outcome import BAD_JSON
 from celery_rpc.transport.wire import BROKEN, WRITE_TIMEOUT, Wire, translated
 from celery_rpc.url import masked
 
@@ -350,7 +351,7 @@ def to_frame(data: bytes) -> Frame:
             headers.get("ticket"),
             headers.get("compression"),
         )
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+    except BAD_JSON:
         return Frame(data[:200], "unknown")
 
 

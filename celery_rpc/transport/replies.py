@@ -14,7 +14,7 @@ from celery_rpc.errors import CallCancelled, NoSuchTask, Overloaded, ResultError
 from celery_rpc.log import RateLimited
 from celery_rpc.pending import Outcome, Pending
 from celery_rpc.transport.base import Frame
-from celery_rpc.transport.outcome import Malformed, Registry, parse_meta, to_outcome
+from celery_rpc.transport.outcome import BAD_JSON, Malformed, Registry, parse_meta, to_outcome
 from celery_rpc.transport.skew import Skew
 
 log = RateLimited(logging.getLogger("celery_rpc.replies"))
@@ -179,7 +179,7 @@ class ReplyTable:
         check_size(frame, MAX_ANSWER)
         try:
             body = loads(frame.body)
-        except (ValueError, TypeError, LookupError, RecursionError, AttributeError) as error:
+        except BAD_JSON as error:
             raise Malformed(f"no JSON: {error}") from error
         answer(ticket, body)
 

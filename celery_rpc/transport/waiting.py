@@ -11,6 +11,7 @@ from celery_rpc.address import Address
 from celery_rpc.deadline import Deadline
 from celery_rpc.transport.amqp import AmqpLink
 from celery_rpc.transport.base import Link
+from celery_rpc.transport.outcome import BAD_JSON
 from celery_rpc.transport.redis import RedisLink
 
 #: Messages that Redis is asked for at once, and bytes after which no more are read.
@@ -84,7 +85,7 @@ def opened(raw: bytes) -> tuple[Any, Any, Any]:
         body, properties = envelope["body"], envelope.get("properties") or {}
         if properties.get("body_encoding") == "base64":
             body = b64decode(body)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except BAD_JSON:
         return b"", {}, {}
     return body, envelope.get("headers"), envelope
 
@@ -99,7 +100,7 @@ def to_message(body: Any, headers: Any, properties: Any) -> Message:
         return Message(task, task_id, problem=f"it is not read: {str(how)[:80]}")
     try:
         read = loads(body)
-    except (ValueError, TypeError, RecursionError) as error:
+    except BAD_JSON as error:
         return Message(task, task_id, problem=f"it is no JSON: {error}"[:200])
     if isinstance(read, dict):
         task, task_id = str(read.get("task", task)), str(read.get("id", task_id))

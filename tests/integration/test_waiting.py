@@ -95,6 +95,8 @@ def test_messages_that_the_new_signatures_refuse_are_named(new_client: Connect, 
         (b"[1, 2]", "application/json", "it is no call of a task"),
         (b'"text"', "application/json", "it is no call of a task"),
         (b"[" * 100_000, "application/json", "it is no JSON"),
+        (b'[[{"__type__": "decimal", "__value__": "x"}], {}, {}]', "application/json", "no JSON"),
+        (b'[[{"__type__": "bytes", "__value__": {}}], {}, {}]', "application/json", "no JSON"),
         (b"", None, "it is not read: no kombu message"),
     ],
 )

@@ -91,7 +91,8 @@ def test_celerys_own_failures_have_their_own_classes(kind: str, module: str, our
 @pytest.mark.parametrize(
     "body",
     [b"no json", b"[1]", b"{}", b'{"task_id": 1, "status": "SUCCESS"}', b"[" * 100_000, b"\xff",
-     b'{"__type__": "datetime", "__value__": 5}', b'{"task_id": "i"}'],
+     b'{"__type__": "datetime", "__value__": 5}', b'{"task_id": "i"}',
+     b'{"__type__": "decimal", "__value__": "x"}', b'{"__type__": "bytes", "__value__": {}}'],
     ids=repr,
 )  # fmt: skip
 def test_malformed_bodies_are_malformed(body: bytes) -> None:
