@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from celery_rpc.algebra import chain, chord, group
+    from celery_rpc.canvas import Graph, GroupReply, Plan, Run, RunStatus, Step, StepState
     from celery_rpc.client import BaseClient, Client, connect
     from celery_rpc.config import UNSET, ClientOptions
     from celery_rpc.errors import (
@@ -61,6 +62,13 @@ __all__ = [
     "chain",
     "group",
     "chord",
+    "GroupReply",
+    "Graph",
+    "Step",
+    "Run",
+    "RunStatus",
+    "StepState",
+    "Plan",
     # What is known of the fleet
     "Catalog",
     "Service",
@@ -100,7 +108,8 @@ _HOMES = {
     **dict.fromkeys(("ClientOptions", "UNSET"), "config"),
     **dict.fromkeys(("Namespace", "TaskProxy"), "proxy"),
     **dict.fromkeys(("Reply", "Cancellation"), "reply"),
-    **dict.fromkeys(("chain", "group", "chord"), "canvas"),
+    **dict.fromkeys(("chain", "group", "chord", "GroupReply"), "canvas"),
+    **dict.fromkeys(("Graph", "Step", "Run", "RunStatus", "StepState", "Plan"), "canvas"),
     **dict.fromkeys(("Catalog", "Service", "TaskSpec"), "model"),
     "Update": "pending",
     "Retry": "retry",

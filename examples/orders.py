@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from celery_rpc import OutcomeUnknown, RpcError, WorkerLost
-from celery_rpc.canvas import Graph, Run, Step, StepState
+from celery_rpc import Graph, OutcomeUnknown, RpcError, Run, Step, StepState, WorkerLost
 
 
 @dataclass(frozen=True, slots=True)

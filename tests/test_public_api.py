@@ -28,6 +28,13 @@ PUBLIC = [
     "chain",
     "group",
     "chord",
+    "GroupReply",
+    "Graph",
+    "Step",
+    "Run",
+    "RunStatus",
+    "StepState",
+    "Plan",
     # What is known of the fleet
     "Catalog",
     "Service",

@@ -148,21 +148,22 @@ class Whole:
     def send(self, plan: Plan, deadline: Deadline) -> None:
         """Send the first steps; what follows is expected before."""
         for first, rest in plan:
-            followers = [*rest, *(each for step in (first, *rest) for each in step.callbacks)]
-            for node in followers:
-                pending = self.client.reply(self.id_of(node)).pending
-                if isinstance(node, Step):
-                    pending.decode = self.client.decoder(node.address, node.task)
-                self._pending[node.index] = pending
-        calls = [self._call(first, rest, deadline) for first, rest in plan]
-        sent = self.client.send_calls(calls)
-        self._pending.update(
-            {step.index: pending for (step, _), pending in zip(plan, sent, strict=True)}
-        )
-        for first, rest in plan:
-            line = [self._pending[step.index] for step in (first, *rest)]
-            for place, pending in enumerate(line[:-1], 1):
-                pending.on_done(partial(fail_with, pending, line[place:]))
+            line = [first, *rest]
+            for node in (*line, *(each for step in line for each in step.callbacks)):
+                self._pending[node.index] = self._expected(node)
+            self._fail_together([self._pending[step.index] for step in line])
+        self.client.send_calls([self._call(first, rest, deadline) for first, rest in plan])
+
+    def _expected(self, node: Node) -> Pending:
+        pending: Pending = self.client.reply(self.id_of(node)).pending
+        if isinstance(node, Step):
+            pending.decode = self.client.decoder(node.address, node.task)
+        return pending
+
+    def _fail_together(self, line: Sequence[Pending]) -> None:
+        """Let the first failure be that of all that follows: it names the task that failed."""
+        for place, pending in enumerate(line[:-1], 1):
+            pending.on_done(partial(fail_with, pending, line[place:]))
 
     def _call(self, step: Step, rest: Sequence[Step], deadline: Deadline) -> Call:
         root = self.id_of(step)

@@ -163,9 +163,8 @@ class chord(Canvas, Chord):  # type: ignore[misc] # noqa: N801
     """Tasks at once, and then one with the list of their results."""
 
     def __init__(self, header: Any, body: Any = None, *args: Any, **options: Any) -> None:
-        if not isinstance(header, Group):
-            members = [header] if isinstance(header, Mapping) else header
-            header = [part for member in members for part in members_of(member)]
+        members = [header] if isinstance(header, Mapping) else header
+        header = [part for member in members for part in members_of(member)]
         super().__init__(header, body, *args, **options)
 
     def __call__(self, body: Any = None, **options: Any) -> Any:

@@ -19,10 +19,10 @@ def test_those_of_a_group_are_for_each_member(client: Any) -> None:
     assert options_of(pair) == [(5, 3), (5, 3)]
 
 
-def test_those_of_a_group_are_lost_in_a_chord_as_celery_loses_them(client: Any) -> None:
+def test_those_of_a_group_stay_its_members_in_a_chord(client: Any) -> None:
     echo = client.calc.echo
     flow = group(echo.s(1), echo.s(2)).set(priority=5, countdown=3) | echo.s()
-    assert options_of(flow) == [(None, None)] * 3
+    assert options_of(flow) == [(5, 3), (5, 3), (None, None)]
 
 
 def test_those_of_a_chain_are_for_its_first_task(client: Any) -> None:
