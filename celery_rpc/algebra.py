@@ -5,6 +5,7 @@ At run time they are names to annotate with. Signatures are made by ``client.<qu
 
 from typing import Generic, TypeVar
 
+Args = TypeVar("Args")
 Out = TypeVar("Out")
 In = TypeVar("In", contravariant=True)
 
@@ -13,7 +14,7 @@ class ServiceBase:
     """A service, or a part of it."""
 
 
-class TaskBase(Generic[Out]):
+class TaskBase(Generic[Args, Out]):
     """A remote task."""
 
 

@@ -11,12 +11,15 @@ before one that can be sent, and that before one that waits. So they overlap, an
 # pyright: reportOverlappingOverload=false
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Generic, Self, TypeVar, overload
+from datetime import datetime
+from typing import Any, Generic, Literal, Self, TypedDict, TypeVar, Unpack, overload
 
 from celery_rpc.address import Address
 from celery_rpc.canvas import GroupReply, Plan
+from celery_rpc.config import Unset
 from celery_rpc.model import TaskSpec
 from celery_rpc.reply import Reply
+from celery_rpc.retry import Retry
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -25,6 +28,7 @@ D = TypeVar("D")
 E = TypeVar("E")
 F = TypeVar("F")
 R = TypeVar("R")
+Args = TypeVar("Args")
 Out = TypeVar("Out")
 In = TypeVar("In", contravariant=True)
 
@@ -35,24 +39,103 @@ class ServiceBase:
         """Give the task or namespace of that name; any text is a name here, dots included."""
     def __dir__(self) -> Iterable[str]: ...
 
-class TaskBase(Generic[Out]):
-    """A remote task: call it, send it, await it, or sign it."""
+class Settings(TypedDict, total=False):
+    """The options of a call: those of celery_rpc.call.CallOptions, and Celery's that mean nothing
+    here.
+    """
 
-    def options(self, **options: Any) -> Self:
+    timeout: float | Unset | None
+    countdown: float | None
+    eta: datetime | str | None
+    expires: float | datetime | str | None
+    priority: int | None
+    headers: Mapping[str, Any] | None
+    task_id: str | None
+    link: Any
+    link_error: Any
+    ignore_result: bool | None
+    shadow: str | None
+    time_limit: float | None
+    soft_time_limit: float | None
+    retry: Retry | bool
+    idempotent: bool
+    idempotency_key: str | None
+    wait_for_ready: bool
+    check: Literal["consumers"] | None
+    cancel_on_timeout: bool | Literal["terminate"]
+    compression: str | None
+    delivery_mode: Literal[1, 2, "transient", "persistent"] | None
+    argsrepr: str | None
+    kwargsrepr: str | None
+    root_id: str | None
+    parent_id: str | None
+    group_id: str | None
+    group_index: int | None
+    chord: Any
+    chain: Any
+    retries: int
+    replaced_task_nesting: int
+    stamped_headers: Sequence[str] | None
+    stamps: Mapping[str, Any]
+    reply_to: str | None
+    serializer: Literal["json"] | None
+    producer: Any
+    publisher: Any
+    connection: Any
+    router: Any
+    route_name: str | None
+    retry_policy: Mapping[str, Any] | None
+    add_to_parent: bool
+    task_type: Any
+    result_cls: Any
+    exchange_type: str | None
+    mandatory: bool
+    immediate: bool
+    timestamp: float | None
+
+class TaskBase(Generic[Args, Out]):
+    """A remote task: call it, send it, await it, or sign it.
+
+    ``Args`` are the tuples that are all of its arguments by position.
+    """
+
+    @overload
+    def apply_async(
+        self, args: Args | list[Any] = ..., kwargs: None = None, **options: Unpack[Settings]
+    ) -> Reply[Out]:
+        """Send the call with options (those of Celery's own apply_async).
+
+        With keywords beside them, the arguments are not checked here.
+        """
+    @overload
+    def apply_async(
+        self, args: Sequence[Any] | None, kwargs: Mapping[str, Any], **options: Unpack[Settings]
+    ) -> Reply[Out]: ...
+    @overload
+    def apply_async(
+        self, *, kwargs: Mapping[str, Any], **options: Unpack[Settings]
+    ) -> Reply[Out]: ...
+    def batch(self, arguments: Iterable[Args | Mapping[str, Any]]) -> list[Reply[Out]]:
+        """Send many calls by one pipelined publish.
+
+        Args:
+            arguments: one item a call: a tuple of positional arguments, or a dict of keywords.
+        """
+    def options(self, **options: Unpack[Settings]) -> Self:
         """Give this task with options for its calls: timeout, priority, headers, countdown, ..."""
     def signature(
         self,
         args: Sequence[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
         immutable: bool = False,
-        **options: Any,
+        **options: Unpack[Settings],
     ) -> Flex[Any, Out]:
         """Give a signature with options; its arguments are not checked here."""
     def map(self, items: Iterable[Any]) -> Sig[list[Out]]:
         """Give a canvas that calls the task with each item, one after the other in one worker."""
-    def starmap(self, items: Iterable[Any]) -> Sig[list[Out]]:
+    def starmap(self, items: Iterable[Args | list[Any]]) -> Sig[list[Out]]:
         """Give a canvas as of map(), whose items are tuples of arguments."""
-    def chunks(self, items: Iterable[Any], size: int) -> Canvas[list[list[Out]]]:
+    def chunks(self, items: Iterable[Args | list[Any]], size: int) -> Canvas[list[list[Out]]]:
         """Give a canvas that calls the task with tuples of arguments, so many in each message."""
     @property
     def name(self) -> str:
@@ -68,7 +151,7 @@ class TaskBase(Generic[Out]):
         """Where its calls go."""
 
 class _Linked(Generic[Out]):
-    def set(self, *, immutable: bool | None = None, **options: Any) -> Self:
+    def set(self, *, immutable: bool | None = None, **options: Unpack[Settings]) -> Self:
         """Set options, in place."""
     def clone(self) -> Self:
         """Give a copy."""
@@ -106,7 +189,7 @@ class Sig(Canvas[Out]):
         """Call the task and wait for its value, like a local function."""
     def delay(self) -> Reply[Out]:
         """Send it."""
-    def apply_async(self, **options: Any) -> Reply[Out]:
+    def apply_async(self, **options: Unpack[Settings]) -> Reply[Out]:
         """Send it with options (those of Celery's own apply_async)."""
 
 class Chain(Canvas[Out]):
@@ -116,7 +199,7 @@ class Chain(Canvas[Out]):
         """Send it, as Celery does."""
     def delay(self) -> Reply[Out]:
         """Send it."""
-    def apply_async(self, **options: Any) -> Reply[Out]:
+    def apply_async(self, **options: Unpack[Settings]) -> Reply[Out]:
         """Send it with options (those of Celery's own apply_async)."""
 
 class Group(Canvas[Out]):
@@ -126,7 +209,7 @@ class Group(Canvas[Out]):
         """Send it, as Celery does."""
     def delay(self) -> GroupReply[Out]:
         """Send it."""
-    def apply_async(self, **options: Any) -> GroupReply[Out]:
+    def apply_async(self, **options: Unpack[Settings]) -> GroupReply[Out]:
         """Send it with options (those of Celery's own apply_async)."""
 
 class Flex(Sig[Out], Partial[In, Out], Generic[In, Out]):

@@ -1,7 +1,7 @@
-# Written by celery-rpc genstubs; changes are lost. sha256:aff5614e3170071a6c5c550a69e4b5b2190ed19bf29fec9d725e0d3134470c79
+# Written by celery-rpc genstubs; changes are lost. sha256:f67f94bda43ad0497618efe33ebbe9834814ab7d2ca0af70c993133b7277b2ac
 """Services, as celery-rpc genstubs found them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, Literal, overload
@@ -103,7 +103,7 @@ class Video(TypedDict):
     steps: int
     url: str
 
-class _BillingAdd(TaskBase[int]):
+class _BillingAdd(TaskBase[tuple[int] | tuple[int, int], int]):
     """Add two numbers."""
 
     def __call__(self, x: int, y: int = 0) -> int:
@@ -112,16 +112,6 @@ class _BillingAdd(TaskBase[int]):
         """Add two numbers."""
     def delay(self, x: int, y: int = 0) -> Reply[int]:
         """Add two numbers."""
-    def apply_async(
-        self,
-        args: tuple[int] | tuple[int, int] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[int]: ...
-    def batch(
-        self,
-        arguments: Iterable[tuple[int] | tuple[int, int] | Mapping[str, Any]],
-    ) -> list[Reply[int]]: ...
     @overload
     def s(self, *, y: int = 0) -> Partial[int, int]: ...
     @overload
@@ -130,7 +120,7 @@ class _BillingAdd(TaskBase[int]):
     def s(self, x: int, y: int = 0) -> Sig[int]: ...
     def si(self, x: int, y: int = 0) -> ImmSig[int]: ...
 
-class _BillingBalance(TaskBase[Decimal]):
+class _BillingBalance(TaskBase[tuple[str], Decimal]):
     """Look up what an account holds.
 
     Raises:
@@ -155,23 +145,13 @@ class _BillingBalance(TaskBase[Decimal]):
         Raises:
             UnknownAccount: there is no such account.
         """
-    def apply_async(
-        self,
-        args: tuple[str] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[Decimal]: ...
-    def batch(
-        self,
-        arguments: Iterable[tuple[str] | Mapping[str, Any]],
-    ) -> list[Reply[Decimal]]: ...
     @overload
     def s(self) -> Partial[str, Decimal]: ...
     @overload
     def s(self, account: str) -> Sig[Decimal]: ...
     def si(self, account: str) -> ImmSig[Decimal]: ...
 
-class _BillingCharge(TaskBase[Receipt]):
+class _BillingCharge(TaskBase[tuple[str, Decimal], Receipt]):
     """Charge an account.
 
     Raises:
@@ -200,23 +180,13 @@ class _BillingCharge(TaskBase[Receipt]):
             InsufficientFunds: the account holds less than the amount.
             UnknownAccount: there is no such account.
         """
-    def apply_async(
-        self,
-        args: tuple[str, Decimal] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[Receipt]: ...
-    def batch(
-        self,
-        arguments: Iterable[tuple[str, Decimal] | Mapping[str, Any]],
-    ) -> list[Reply[Receipt]]: ...
     @overload
     def s(self, amount: Decimal) -> Partial[str, Receipt]: ...
     @overload
     def s(self, account: str, amount: Decimal) -> Sig[Receipt]: ...
     def si(self, account: str, amount: Decimal) -> ImmSig[Receipt]: ...
 
-class _BillingDivide(TaskBase[float]):
+class _BillingDivide(TaskBase[tuple[float, float], float]):
     """Divide x by y.
 
     Raises:
@@ -241,23 +211,13 @@ class _BillingDivide(TaskBase[float]):
         Raises:
             ZeroDivisionError: y is zero. Nothing declares it, as with most errors of most tasks.
         """
-    def apply_async(
-        self,
-        args: tuple[float, float] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[float]: ...
-    def batch(
-        self,
-        arguments: Iterable[tuple[float, float] | Mapping[str, Any]],
-    ) -> list[Reply[float]]: ...
     @overload
     def s(self, y: float) -> Partial[float, float]: ...
     @overload
     def s(self, x: float, y: float) -> Sig[float]: ...
     def si(self, x: float, y: float) -> ImmSig[float]: ...
 
-class _BillingInvoice(TaskBase[Invoice]):
+class _BillingInvoice(TaskBase[tuple[Order], Invoice]):
     """Write the invoice for an order."""
 
     def __call__(self, order: Order) -> Invoice:
@@ -266,23 +226,13 @@ class _BillingInvoice(TaskBase[Invoice]):
         """Write the invoice for an order."""
     def delay(self, order: Order) -> Reply[Invoice]:
         """Write the invoice for an order."""
-    def apply_async(
-        self,
-        args: tuple[Order] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[Invoice]: ...
-    def batch(
-        self,
-        arguments: Iterable[tuple[Order] | Mapping[str, Any]],
-    ) -> list[Reply[Invoice]]: ...
     @overload
     def s(self) -> Partial[Order, Invoice]: ...
     @overload
     def s(self, order: Order) -> Sig[Invoice]: ...
     def si(self, order: Order) -> ImmSig[Invoice]: ...
 
-class _BillingMul(TaskBase[int]):
+class _BillingMul(TaskBase[tuple[int, int], int]):
     """Multiply two numbers."""
 
     def __call__(self, x: int, y: int) -> int:
@@ -291,23 +241,13 @@ class _BillingMul(TaskBase[int]):
         """Multiply two numbers."""
     def delay(self, x: int, y: int) -> Reply[int]:
         """Multiply two numbers."""
-    def apply_async(
-        self,
-        args: tuple[int, int] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[int]: ...
-    def batch(
-        self,
-        arguments: Iterable[tuple[int, int] | Mapping[str, Any]],
-    ) -> list[Reply[int]]: ...
     @overload
     def s(self, y: int) -> Partial[int, int]: ...
     @overload
     def s(self, x: int, y: int) -> Sig[int]: ...
     def si(self, x: int, y: int) -> ImmSig[int]: ...
 
-class _BillingQuote(TaskBase[dict[str, Any]]):
+class _BillingQuote(TaskBase[tuple[Mapping[str, Any]], dict[str, Any]]):
     """Write the invoice for an order, from a plain dict to a plain dict."""
 
     def __call__(self, order: Mapping[str, Any]) -> dict[str, Any]:
@@ -316,23 +256,13 @@ class _BillingQuote(TaskBase[dict[str, Any]]):
         """Write the invoice for an order, from a plain dict to a plain dict."""
     def delay(self, order: Mapping[str, Any]) -> Reply[dict[str, Any]]:
         """Write the invoice for an order, from a plain dict to a plain dict."""
-    def apply_async(
-        self,
-        args: tuple[Mapping[str, Any]] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[dict[str, Any]]: ...
-    def batch(
-        self,
-        arguments: Iterable[tuple[Mapping[str, Any]] | Mapping[str, Any]],
-    ) -> list[Reply[dict[str, Any]]]: ...
     @overload
     def s(self) -> Partial[Mapping[str, Any], dict[str, Any]]: ...
     @overload
     def s(self, order: Mapping[str, Any]) -> Sig[dict[str, Any]]: ...
     def si(self, order: Mapping[str, Any]) -> ImmSig[dict[str, Any]]: ...
 
-class _BillingReceipt(TaskBase[OrderReceipt]):
+class _BillingReceipt(TaskBase[tuple[str, Receipt, str], OrderReceipt]):
     """Write the receipt for an order that was charged, and of which a mail was sent."""
 
     def __call__(self, order: str, charge: Receipt, mail: str) -> OrderReceipt:
@@ -341,23 +271,13 @@ class _BillingReceipt(TaskBase[OrderReceipt]):
         """Write the receipt for an order that was charged, and of which a mail was sent."""
     def delay(self, order: str, charge: Receipt, mail: str) -> Reply[OrderReceipt]:
         """Write the receipt for an order that was charged, and of which a mail was sent."""
-    def apply_async(
-        self,
-        args: tuple[str, Receipt, str] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[OrderReceipt]: ...
-    def batch(
-        self,
-        arguments: Iterable[tuple[str, Receipt, str] | Mapping[str, Any]],
-    ) -> list[Reply[OrderReceipt]]: ...
     @overload
     def s(self, charge: Receipt, mail: str) -> Partial[str, OrderReceipt]: ...
     @overload
     def s(self, order: str, charge: Receipt, mail: str) -> Sig[OrderReceipt]: ...
     def si(self, order: str, charge: Receipt, mail: str) -> ImmSig[OrderReceipt]: ...
 
-class _BillingRefund(TaskBase[Receipt]):
+class _BillingRefund(TaskBase[tuple[str] | tuple[str, str | None], Receipt]):
     """Give back a charge, by the id of its receipt.
 
     Raises:
@@ -382,16 +302,6 @@ class _BillingRefund(TaskBase[Receipt]):
         Raises:
             UnknownReceipt: billing gave out no such receipt.
         """
-    def apply_async(
-        self,
-        args: tuple[str] | tuple[str, str | None] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[Receipt]: ...
-    def batch(
-        self,
-        arguments: Iterable[tuple[str] | tuple[str, str | None] | Mapping[str, Any]],
-    ) -> list[Reply[Receipt]]: ...
     @overload
     def s(self, *, reason: str | None = None) -> Partial[str, Receipt]: ...
     @overload
@@ -400,7 +310,7 @@ class _BillingRefund(TaskBase[Receipt]):
     def s(self, receipt_id: str, reason: str | None = None) -> Sig[Receipt]: ...
     def si(self, receipt_id: str, reason: str | None = None) -> ImmSig[Receipt]: ...
 
-class _BillingTotal(TaskBase[int]):
+class _BillingTotal(TaskBase[tuple[Sequence[int]], int]):
     """Sum up the values, as the body of a chord does."""
 
     def __call__(self, values: Sequence[int]) -> int:
@@ -409,16 +319,6 @@ class _BillingTotal(TaskBase[int]):
         """Sum up the values, as the body of a chord does."""
     def delay(self, values: Sequence[int]) -> Reply[int]:
         """Sum up the values, as the body of a chord does."""
-    def apply_async(
-        self,
-        args: tuple[Sequence[int]] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[int]: ...
-    def batch(
-        self,
-        arguments: Iterable[tuple[Sequence[int]] | Mapping[str, Any]],
-    ) -> list[Reply[int]]: ...
     @overload
     def s(self) -> Partial[Sequence[int], int]: ...
     @overload
@@ -456,7 +356,7 @@ class _Billing(ServiceBase):
     refund: _BillingRefund
     total: _BillingTotal
 
-class _InventoryItem(TaskBase[Item]):
+class _InventoryItem(TaskBase[tuple[str], Item]):
     """Look up an article.
 
     Raises:
@@ -481,20 +381,13 @@ class _InventoryItem(TaskBase[Item]):
         Raises:
             UnknownSku: the shop has no such article.
         """
-    def apply_async(
-        self,
-        args: tuple[str] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[Item]: ...
-    def batch(self, arguments: Iterable[tuple[str] | Mapping[str, Any]]) -> list[Reply[Item]]: ...
     @overload
     def s(self) -> Partial[str, Item]: ...
     @overload
     def s(self, sku: str) -> Sig[Item]: ...
     def si(self, sku: str) -> ImmSig[Item]: ...
 
-class _InventoryRelease(TaskBase[int]):
+class _InventoryRelease(TaskBase[tuple[str], int]):
     """Give a reservation back; returns what is left of the article then.
 
     Raises:
@@ -519,20 +412,13 @@ class _InventoryRelease(TaskBase[int]):
         Raises:
             UnknownReservation: inventory made no such reservation.
         """
-    def apply_async(
-        self,
-        args: tuple[str] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[int]: ...
-    def batch(self, arguments: Iterable[tuple[str] | Mapping[str, Any]]) -> list[Reply[int]]: ...
     @overload
     def s(self) -> Partial[str, int]: ...
     @overload
     def s(self, reservation_id: str) -> Sig[int]: ...
     def si(self, reservation_id: str) -> ImmSig[int]: ...
 
-class _InventoryReserve(TaskBase[Reservation]):
+class _InventoryReserve(TaskBase[tuple[str] | tuple[str, int], Reservation]):
     """Set some of an article aside.
 
     Raises:
@@ -561,16 +447,6 @@ class _InventoryReserve(TaskBase[Reservation]):
             OutOfStock: there is less of the article than the quantity.
             UnknownSku: the shop has no such article.
         """
-    def apply_async(
-        self,
-        args: tuple[str] | tuple[str, int] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[Reservation]: ...
-    def batch(
-        self,
-        arguments: Iterable[tuple[str] | tuple[str, int] | Mapping[str, Any]],
-    ) -> list[Reply[Reservation]]: ...
     @overload
     def s(self, *, quantity: int = 1) -> Partial[str, Reservation]: ...
     @overload
@@ -579,7 +455,7 @@ class _InventoryReserve(TaskBase[Reservation]):
     def s(self, sku: str, quantity: int = 1) -> Sig[Reservation]: ...
     def si(self, sku: str, quantity: int = 1) -> ImmSig[Reservation]: ...
 
-class _InventorySearch(TaskBase[list[Item]]):
+class _InventorySearch(TaskBase[tuple[()], list[Item]]):
     """List articles in the order of their sku, those with a tag if one is given."""
 
     def __call__(self, *, tag: str | None = None, limit: int = 10) -> list[Item]:
@@ -588,20 +464,10 @@ class _InventorySearch(TaskBase[list[Item]]):
         """List articles in the order of their sku, those with a tag if one is given."""
     def delay(self, *, tag: str | None = None, limit: int = 10) -> Reply[list[Item]]:
         """List articles in the order of their sku, those with a tag if one is given."""
-    def apply_async(
-        self,
-        args: tuple[()] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[list[Item]]: ...
-    def batch(
-        self,
-        arguments: Iterable[tuple[()] | Mapping[str, Any]],
-    ) -> list[Reply[list[Item]]]: ...
     def s(self, *, tag: str | None = None, limit: int = 10) -> Sig[list[Item]]: ...
     def si(self, *, tag: str | None = None, limit: int = 10) -> ImmSig[list[Item]]: ...
 
-class _InventoryStock(TaskBase[int]):
+class _InventoryStock(TaskBase[tuple[str], int]):
     """Count what is left of an article.
 
     Raises:
@@ -626,13 +492,6 @@ class _InventoryStock(TaskBase[int]):
         Raises:
             UnknownSku: the shop has no such article.
         """
-    def apply_async(
-        self,
-        args: tuple[str] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[int]: ...
-    def batch(self, arguments: Iterable[tuple[str] | Mapping[str, Any]]) -> list[Reply[int]]: ...
     @overload
     def s(self) -> Partial[str, int]: ...
     @overload
@@ -665,7 +524,7 @@ class _Inventory(ServiceBase):
     search: _InventorySearch
     stock: _InventoryStock
 
-class _LegacyTasksCancel(TaskBase[Any]):
+class _LegacyTasksCancel(TaskBase[tuple[Any], Any]):
     """Task legacy.tasks.cancel."""
 
     def __call__(self, order: Any) -> Any:
@@ -674,20 +533,13 @@ class _LegacyTasksCancel(TaskBase[Any]):
         """Task legacy.tasks.cancel."""
     def delay(self, order: Any) -> Reply[Any]:
         """Task legacy.tasks.cancel."""
-    def apply_async(
-        self,
-        args: tuple[Any] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[Any]: ...
-    def batch(self, arguments: Iterable[tuple[Any] | Mapping[str, Any]]) -> list[Reply[Any]]: ...
     @overload
     def s(self) -> Partial[Any, Any]: ...
     @overload
     def s(self, order: Any) -> Sig[Any]: ...
     def si(self, order: Any) -> ImmSig[Any]: ...
 
-class _LegacyTasksConcat(TaskBase[Any]):
+class _LegacyTasksConcat(TaskBase[tuple[Any, ...], Any]):
     """Task legacy.tasks.concat."""
 
     def __call__(self, *parts: Any) -> Any:
@@ -696,20 +548,10 @@ class _LegacyTasksConcat(TaskBase[Any]):
         """Task legacy.tasks.concat."""
     def delay(self, *parts: Any) -> Reply[Any]:
         """Task legacy.tasks.concat."""
-    def apply_async(
-        self,
-        args: tuple[*tuple[Any, ...]] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[Any]: ...
-    def batch(
-        self,
-        arguments: Iterable[tuple[*tuple[Any, ...]] | Mapping[str, Any]],
-    ) -> list[Reply[Any]]: ...
     def s(self, *parts: Any) -> Flex[Any, Any]: ...
     def si(self, *parts: Any) -> ImmSig[Any]: ...
 
-class _LegacyTasksConvert(TaskBase[Any]):
+class _LegacyTasksConvert(TaskBase[tuple[Any] | tuple[Any, Any] | tuple[Any, Any, Any], Any]):
     """Task legacy.tasks.convert."""
 
     def __call__(self, amount: Any, rate: Any = 2, /, digits: Any = 2) -> Any:
@@ -718,16 +560,6 @@ class _LegacyTasksConvert(TaskBase[Any]):
         """Task legacy.tasks.convert."""
     def delay(self, amount: Any, rate: Any = 2, /, digits: Any = 2) -> Reply[Any]:
         """Task legacy.tasks.convert."""
-    def apply_async(
-        self,
-        args: tuple[Any] | tuple[Any, Any] | tuple[Any, Any, Any] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[Any]: ...
-    def batch(
-        self,
-        arguments: Iterable[tuple[Any] | tuple[Any, Any] | tuple[Any, Any, Any] | Mapping[str, Any]],
-    ) -> list[Reply[Any]]: ...
     @overload
     def s(self, *, digits: Any = 2) -> Partial[Any, Any]: ...
     @overload
@@ -738,7 +570,7 @@ class _LegacyTasksConvert(TaskBase[Any]):
     def s(self, amount: Any, rate: Any = 2, /, digits: Any = 2) -> Sig[Any]: ...
     def si(self, amount: Any, rate: Any = 2, /, digits: Any = 2) -> ImmSig[Any]: ...
 
-class _LegacyTasksPing(TaskBase[Any]):
+class _LegacyTasksPing(TaskBase[tuple[()], Any]):
     """Task legacy.tasks.ping."""
 
     def __call__(self) -> Any:
@@ -747,17 +579,10 @@ class _LegacyTasksPing(TaskBase[Any]):
         """Task legacy.tasks.ping."""
     def delay(self) -> Reply[Any]:
         """Task legacy.tasks.ping."""
-    def apply_async(
-        self,
-        args: tuple[()] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[Any]: ...
-    def batch(self, arguments: Iterable[tuple[()] | Mapping[str, Any]]) -> list[Reply[Any]]: ...
     def s(self) -> Sig[Any]: ...
     def si(self) -> ImmSig[Any]: ...
 
-class _LegacyTasksReport(TaskBase[Any]):
+class _LegacyTasksReport(TaskBase[tuple[Any, *tuple[Any, ...]], Any]):
     """Build the nightly report (see wiki).
 
     kwargs: sort, header
@@ -778,25 +603,15 @@ class _LegacyTasksReport(TaskBase[Any]):
 
         kwargs: sort, header
         """
-    def apply_async(
-        self,
-        args: tuple[Any, *tuple[Any, ...]] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[Any]: ...
-    def batch(
-        self,
-        arguments: Iterable[tuple[Any, *tuple[Any, ...]] | Mapping[str, Any]],
-    ) -> list[Reply[Any]]: ...
-    @overload
-    def s(self, **kwargs: Any) -> Partial[Any, Any]: ...
     @overload
     def s(self, title: Any, /, *args: Any, **kwargs: Any) -> Flex[Any, Any]: ...
     @overload
     def s(self, title: Any, *args: Any, **kwargs: Any) -> Sig[Any]: ...
+    @overload
+    def s(self, **kwargs: Any) -> Partial[Any, Any]: ...
     def si(self, title: Any, *args: Any, **kwargs: Any) -> ImmSig[Any]: ...
 
-class _LegacyTasksStatus(TaskBase[Any]):
+class _LegacyTasksStatus(TaskBase[tuple[Any] | tuple[Any, Any], Any]):
     """Task legacy.tasks.status."""
 
     def __call__(self, order: Any, default: Any = None) -> Any:
@@ -805,16 +620,6 @@ class _LegacyTasksStatus(TaskBase[Any]):
         """Task legacy.tasks.status."""
     def delay(self, order: Any, default: Any = None) -> Reply[Any]:
         """Task legacy.tasks.status."""
-    def apply_async(
-        self,
-        args: tuple[Any] | tuple[Any, Any] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[Any]: ...
-    def batch(
-        self,
-        arguments: Iterable[tuple[Any] | tuple[Any, Any] | Mapping[str, Any]],
-    ) -> list[Reply[Any]]: ...
     @overload
     def s(self, *, default: Any = None) -> Partial[Any, Any]: ...
     @overload
@@ -823,7 +628,7 @@ class _LegacyTasksStatus(TaskBase[Any]):
     def s(self, order: Any, default: Any = None) -> Sig[Any]: ...
     def si(self, order: Any, default: Any = None) -> ImmSig[Any]: ...
 
-class _LegacyTasksWhoami(TaskBase[Any]):
+class _LegacyTasksWhoami(TaskBase[tuple[()], Any]):
     """Task legacy.tasks.whoami."""
 
     def __call__(self) -> Any:
@@ -832,13 +637,6 @@ class _LegacyTasksWhoami(TaskBase[Any]):
         """Task legacy.tasks.whoami."""
     def delay(self) -> Reply[Any]:
         """Task legacy.tasks.whoami."""
-    def apply_async(
-        self,
-        args: tuple[()] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[Any]: ...
-    def batch(self, arguments: Iterable[tuple[()] | Mapping[str, Any]]) -> list[Reply[Any]]: ...
     def s(self) -> Sig[Any]: ...
     def si(self) -> ImmSig[Any]: ...
 
@@ -858,7 +656,7 @@ class _Legacy(ServiceBase):
 
     tasks: _LegacyTasks
 
-class _MailDeliver(TaskBase[int]):
+class _MailDeliver(TaskBase[tuple[str] | tuple[str, int], int]):
     """Deliver to a mailbox that is busy that many times; returns the attempts made.
 
     Raises:
@@ -883,16 +681,6 @@ class _MailDeliver(TaskBase[int]):
         Raises:
             MailboxBusy: it still was after three retries.
         """
-    def apply_async(
-        self,
-        args: tuple[str] | tuple[str, int] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[int]: ...
-    def batch(
-        self,
-        arguments: Iterable[tuple[str] | tuple[str, int] | Mapping[str, Any]],
-    ) -> list[Reply[int]]: ...
     @overload
     def s(self, *, busy: int = 0) -> Partial[str, int]: ...
     @overload
@@ -901,7 +689,7 @@ class _MailDeliver(TaskBase[int]):
     def s(self, to: str, busy: int = 0) -> Sig[int]: ...
     def si(self, to: str, busy: int = 0) -> ImmSig[int]: ...
 
-class _MailDigest(TaskBase[str]):
+class _MailDigest(TaskBase[tuple[str, list[str]] | tuple[str, list[str], Priority] | tuple[str, list[str], Priority, Literal['text', 'html']] | tuple[str, list[str], Priority, Literal['text', 'html'], str | None], str]):
     """Send one mail about several subjects; returns its message id."""
 
     def __call__(
@@ -931,16 +719,6 @@ class _MailDigest(TaskBase[str]):
         reply_to: str | None = None,
     ) -> Reply[str]:
         """Send one mail about several subjects; returns its message id."""
-    def apply_async(
-        self,
-        args: tuple[str, list[str]] | tuple[str, list[str], Priority] | tuple[str, list[str], Priority, Literal['text', 'html']] | tuple[str, list[str], Priority, Literal['text', 'html'], str | None] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[str]: ...
-    def batch(
-        self,
-        arguments: Iterable[tuple[str, list[str]] | tuple[str, list[str], Priority] | tuple[str, list[str], Priority, Literal['text', 'html']] | tuple[str, list[str], Priority, Literal['text', 'html'], str | None] | Mapping[str, Any]],
-    ) -> list[Reply[str]]: ...
     @overload
     def s(
         self,
@@ -997,7 +775,7 @@ class _MailDigest(TaskBase[str]):
         reply_to: str | None = None,
     ) -> ImmSig[str]: ...
 
-class _MailLog(TaskBase[None]):
+class _MailLog(TaskBase[tuple[str] | tuple[str, Literal['debug', 'info', 'warning']], None]):
     """Write a line to the log of the worker; there is no result to wait for."""
 
     def __call__(self, line: str, level: Literal['debug', 'info', 'warning'] = ...) -> None:
@@ -1006,16 +784,6 @@ class _MailLog(TaskBase[None]):
         """Write a line to the log of the worker; there is no result to wait for."""
     def delay(self, line: str, level: Literal['debug', 'info', 'warning'] = ...) -> Reply[None]:
         """Write a line to the log of the worker; there is no result to wait for."""
-    def apply_async(
-        self,
-        args: tuple[str] | tuple[str, Literal['debug', 'info', 'warning']] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[None]: ...
-    def batch(
-        self,
-        arguments: Iterable[tuple[str] | tuple[str, Literal['debug', 'info', 'warning']] | Mapping[str, Any]],
-    ) -> list[Reply[None]]: ...
     @overload
     def s(self, *, level: Literal['debug', 'info', 'warning'] = ...) -> Partial[str, None]: ...
     @overload
@@ -1024,7 +792,7 @@ class _MailLog(TaskBase[None]):
     def s(self, line: str, level: Literal['debug', 'info', 'warning'] = ...) -> Sig[None]: ...
     def si(self, line: str, level: Literal['debug', 'info', 'warning'] = ...) -> ImmSig[None]: ...
 
-class _MailSend(TaskBase[str]):
+class _MailSend(TaskBase[tuple[str, str] | tuple[str, str, str], str]):
     """Send a mail; returns its message id."""
 
     def __call__(self, to: str, subject: str, body: str = '') -> str:
@@ -1033,16 +801,6 @@ class _MailSend(TaskBase[str]):
         """Send a mail; returns its message id."""
     def delay(self, to: str, subject: str, body: str = '') -> Reply[str]:
         """Send a mail; returns its message id."""
-    def apply_async(
-        self,
-        args: tuple[str, str] | tuple[str, str, str] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[str]: ...
-    def batch(
-        self,
-        arguments: Iterable[tuple[str, str] | tuple[str, str, str] | Mapping[str, Any]],
-    ) -> list[Reply[str]]: ...
     @overload
     def s(self, subject: str, *, body: str = '') -> Partial[str, str]: ...
     @overload
@@ -1051,7 +809,7 @@ class _MailSend(TaskBase[str]):
     def s(self, to: str, subject: str, body: str = '') -> Sig[str]: ...
     def si(self, to: str, subject: str, body: str = '') -> ImmSig[str]: ...
 
-class _MailSlow(TaskBase[float]):
+class _MailSlow(TaskBase[tuple[float], float]):
     """Sleep for that many seconds, and return them."""
 
     def __call__(self, seconds: float) -> float:
@@ -1060,16 +818,6 @@ class _MailSlow(TaskBase[float]):
         """Sleep for that many seconds, and return them."""
     def delay(self, seconds: float) -> Reply[float]:
         """Sleep for that many seconds, and return them."""
-    def apply_async(
-        self,
-        args: tuple[float] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[float]: ...
-    def batch(
-        self,
-        arguments: Iterable[tuple[float] | Mapping[str, Any]],
-    ) -> list[Reply[float]]: ...
     @overload
     def s(self) -> Partial[float, float]: ...
     @overload
@@ -1085,7 +833,7 @@ class _Mail(ServiceBase):
     send: _MailSend
     slow: _MailSlow
 
-class _MediaPack(TaskBase[Album]):
+class _MediaPack(TaskBase[tuple[Sequence[Thumbnail]] | tuple[Sequence[Thumbnail], str], Album]):
     """Put thumbnails into one file, as the body of a chord does."""
 
     def __call__(self, thumbnails: Sequence[Thumbnail], name: str = 'album') -> Album:
@@ -1094,16 +842,6 @@ class _MediaPack(TaskBase[Album]):
         """Put thumbnails into one file, as the body of a chord does."""
     def delay(self, thumbnails: Sequence[Thumbnail], name: str = 'album') -> Reply[Album]:
         """Put thumbnails into one file, as the body of a chord does."""
-    def apply_async(
-        self,
-        args: tuple[Sequence[Thumbnail]] | tuple[Sequence[Thumbnail], str] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[Album]: ...
-    def batch(
-        self,
-        arguments: Iterable[tuple[Sequence[Thumbnail]] | tuple[Sequence[Thumbnail], str] | Mapping[str, Any]],
-    ) -> list[Reply[Album]]: ...
     @overload
     def s(self, *, name: str = 'album') -> Partial[Sequence[Thumbnail], Album]: ...
     @overload
@@ -1112,7 +850,7 @@ class _MediaPack(TaskBase[Album]):
     def s(self, thumbnails: Sequence[Thumbnail], name: str = 'album') -> Sig[Album]: ...
     def si(self, thumbnails: Sequence[Thumbnail], name: str = 'album') -> ImmSig[Album]: ...
 
-class _MediaProbe(TaskBase[tuple[int, int]]):
+class _MediaProbe(TaskBase[tuple[str], tuple[int, int]]):
     """Measure a picture; returns its width and height.
 
     Raises:
@@ -1137,23 +875,13 @@ class _MediaProbe(TaskBase[tuple[int, int]]):
         Raises:
             UnsupportedFormat: the url is not that of a picture.
         """
-    def apply_async(
-        self,
-        args: tuple[str] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[tuple[int, int]]: ...
-    def batch(
-        self,
-        arguments: Iterable[tuple[str] | Mapping[str, Any]],
-    ) -> list[Reply[tuple[int, int]]]: ...
     @overload
     def s(self) -> Partial[str, tuple[int, int]]: ...
     @overload
     def s(self, url: str) -> Sig[tuple[int, int]]: ...
     def si(self, url: str) -> ImmSig[tuple[int, int]]: ...
 
-class _MediaThumbnail(TaskBase[Thumbnail]):
+class _MediaThumbnail(TaskBase[tuple[str] | tuple[str, int], Thumbnail]):
     """Shrink a picture until its longer side has that many pixels.
 
     Raises:
@@ -1182,16 +910,6 @@ class _MediaThumbnail(TaskBase[Thumbnail]):
             UnsupportedFormat: the url is not that of a picture.
             ValueError: the size is not positive.
         """
-    def apply_async(
-        self,
-        args: tuple[str] | tuple[str, int] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[Thumbnail]: ...
-    def batch(
-        self,
-        arguments: Iterable[tuple[str] | tuple[str, int] | Mapping[str, Any]],
-    ) -> list[Reply[Thumbnail]]: ...
     @overload
     def s(self, *, size: int = 128) -> Partial[str, Thumbnail]: ...
     @overload
@@ -1200,7 +918,7 @@ class _MediaThumbnail(TaskBase[Thumbnail]):
     def s(self, url: str, size: int = 128) -> Sig[Thumbnail]: ...
     def si(self, url: str, size: int = 128) -> ImmSig[Thumbnail]: ...
 
-class _MediaTranscode(TaskBase[Video]):
+class _MediaTranscode(TaskBase[tuple[str] | tuple[str, int] | tuple[str, int, float], Video]):
     """Transcode a video in steps of that many seconds.
 
     Its state is PROGRESS meanwhile, with ``{"done": ..., "total": ...}``.
@@ -1233,16 +951,6 @@ class _MediaTranscode(TaskBase[Video]):
         Raises:
             UnsupportedFormat: the url is not that of a video.
         """
-    def apply_async(
-        self,
-        args: tuple[str] | tuple[str, int] | tuple[str, int, float] | list[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Reply[Video]: ...
-    def batch(
-        self,
-        arguments: Iterable[tuple[str] | tuple[str, int] | tuple[str, int, float] | Mapping[str, Any]],
-    ) -> list[Reply[Video]]: ...
     @overload
     def s(self, *, steps: int = 5, seconds: float = 0.05) -> Partial[str, Video]: ...
     @overload

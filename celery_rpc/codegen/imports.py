@@ -11,7 +11,7 @@ HOMES = {
     **dict.fromkeys(("date", "datetime", "time", "timedelta"), "datetime"),
     "Decimal": "decimal",
     "UUID": "uuid",
-    **dict.fromkeys(("Any", "ClassVar", "Literal", "overload"), "typing"),
+    **dict.fromkeys(("Any", "ClassVar", "Literal", "Never", "overload"), "typing"),
     **dict.fromkeys(("NotRequired", "TypeAlias", "TypedDict", "deprecated"), "typing_extensions"),
     **dict.fromkeys(("dataclass", "field"), "dataclasses"),
     **dict.fromkeys(("BaseModel", "Field"), "pydantic"),

@@ -68,17 +68,29 @@ def read_parameters(
         return None
     by_kind: dict[str, list[Typed]] = {}
     for each in signature.parameters:
-        by_kind.setdefault(each.kind, []).append(
-            read_parameter(each, signature, annotators[each.name])
-        )
+        by_kind.setdefault(each.kind, []).append(read_parameter(each, annotators[each.name]))
     first = [replace(each, positional_only=True) for each in by_kind.get("positional_only", ())]
     return Parameters(
         positional=(*first, *by_kind.get("positional_or_keyword", ())),
         keyword_only=tuple(by_kind.get("keyword_only", ())),
         more=next(iter(by_kind.get("var_positional", ())), None),
         keywords=next(iter(by_kind.get("var_keyword", ())), None),
-        exact=signature.exact,
     )
+
+
+def read_guess(
+    signature: TaskSignature, annotators: Mapping[str, Annotator], imports: Imports
+) -> Parameters:
+    """Read what annotations alone tell: the types of some parameters, by name.
+
+    Where those stand is not known: one that nobody annotated may come before them.
+    """
+    named = tuple(
+        Typed(each.name, annotation_of(each, annotators[each.name], exact=False), DOTS)
+        for each in signature.parameters
+        if parameter_of(each.name) and each.name not in ("args", "kwargs")
+    )
+    return replace(unknown(imports), keyword_only=named)
 
 
 def can_be(parameters: Sequence[Parameter]) -> bool:
@@ -101,16 +113,18 @@ def can_be(parameters: Sequence[Parameter]) -> bool:
     return True
 
 
-def read_parameter(each: Parameter, signature: TaskSignature, annotator: Annotator) -> Typed:
-    """Read one parameter; of what is guessed, everything may be left out."""
-    if each.schema or (signature.exact and each.annotation):
-        annotation = annotator.read(each.schema, "argument")
-    else:
-        annotation = annotator.read_text("" if signature.exact else each.annotation)
-    if not signature.exact:
-        return Typed(each.name, annotation, DOTS)
+def read_parameter(each: Parameter, annotator: Annotator) -> Typed:
+    """Read one parameter."""
+    annotation = annotation_of(each, annotator, exact=True)
     default = None if each.default is None else shown_default(each.default, annotation)
     return Typed(each.name, annotation, default)
+
+
+def annotation_of(each: Parameter, annotator: Annotator, *, exact: bool) -> ast.expr:
+    """Give a parameter's type: of its schema, or of what its annotation says as text."""
+    if each.schema or (exact and each.annotation):
+        return annotator.read(each.schema, "argument")
+    return annotator.read_text("" if exact else each.annotation)
 
 
 def shown_default(text: str, annotation: ast.expr) -> ast.expr:
@@ -157,19 +171,20 @@ def to_argument(each: Typed) -> ast.arg:
 
 
 def tuples_of(parameters: Parameters, imports: Imports) -> ast.expr:
-    """Give the type of a task's positional arguments as one tuple."""
-    anything = imports.of("tuple", imports.name("Any"), DOTS)
+    """Give the type of the tuples that are all arguments of a call; Never where none can be."""
+    if any(each.default is None for each in parameters.keyword_only):
+        return imports.name("Never")
     total = len(parameters.positional)
     if not parameters.exact or total - parameters.required > MAX_FORMS:
-        return anything
+        return imports.of("tuple", imports.name("Any"), DOTS)
     types = [each.annotation for each in parameters.positional]
-    if parameters.more is not None:
-        rest = ast.Starred(imports.of("tuple", parameters.more.annotation, DOTS))
-        return imports.of("tuple", *types, rest)
     forms = [
         imports.of("tuple", *(types[:number] or [ast.Tuple([])]))
         for number in range(parameters.required, total + 1)
     ]
+    if parameters.more is not None:
+        rest = imports.of("tuple", parameters.more.annotation, DOTS)
+        forms[-1] = imports.of("tuple", *types, ast.Starred(rest)) if types else rest
     return union(forms)
 
 
@@ -204,7 +219,9 @@ def forms_of(parameters: Parameters, imports: Imports) -> list[Form]:
     forms = [Form(_without_first(parameters, count), waits_for, False)] if count else []
     numbers = range(count, min(total, count + MAX_FORMS))
     forms += [_shifted(parameters, number) for number in numbers]
-    return [*forms, Form(parameters, None, True)]
+    forms.append(Form(parameters, None, True))
+    # With **kwargs, the first parameter's name would be one of them: that it waits is tried last.
+    return [*forms[1:], forms[0]] if count and parameters.keywords is not None else forms
 
 
 def _without_first(parameters: Parameters, count: int) -> Parameters:
@@ -258,7 +275,8 @@ def _variadic(parameters: Parameters, imports: Imports) -> list[Form]:
         keyword_only=(*by_keyword(positional[count:]), *parameters.keyword_only),
         more=Typed(parameters.more.name, anything),
     )
-    return [*forms, Form(rest, waits_for, True), Form(parameters, None, True)]
+    whole = [Form(rest, waits_for, True), Form(parameters, None, True)]
+    return [*whole, *forms] if parameters.keywords is not None else [*forms, *whole]
 
 
 def by_keyword(parameters: Sequence[Typed]) -> list[Typed]:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from celery_rpc.codegen.annotations import union
 from celery_rpc.codegen.imports import HOMES, Imports
 from celery_rpc.codegen.layout import text_of
 from celery_rpc.codegen.models import Kind, ModelBook
@@ -14,6 +13,7 @@ from celery_rpc.codegen.parameters import (
     Form,
     Parameters,
     forms_of,
+    read_guess,
     read_parameters,
     to_arguments,
     tuples_of,
@@ -209,7 +209,7 @@ class Writer:
         doc = known.doc if known.doc.strip() else f"Task {spec.name}."
         parameters, result = self._types(node.queue, spec)
         writer = TaskWriter(self.imports, parameters, result, doc, known.deprecated)
-        base = self.imports.of("TaskBase", result)
+        base = self.imports.of("TaskBase", tuples_of(parameters, self.imports), result)
         self._classes.append(documented(name, [base], doc, [*below, *writer.methods()]))
         return field_of(node.attribute, ast.Name(name))
 
@@ -237,6 +237,8 @@ class Writer:
             )
             for each in signature.parameters
         }
+        if not signature.exact:
+            return read_guess(signature, annotators, self.imports)
         found = read_parameters(signature, annotators)
         if found is None:
             self.report.add(queue, spec.name, "", "no method could have its parameters")
@@ -271,8 +273,6 @@ class TaskWriter:
         yield function("__call__", arguments, self.result, **shown)
         yield function("aio", arguments, self.result, **shown, is_async=True)
         yield function("delay", arguments, reply, **shown)
-        yield function("apply_async", self._packed(), reply)
-        yield function("batch", self._many(), of("list", reply))
         yield from self._partials()
         yield function("si", arguments, of("ImmSig", self.result))
 
@@ -280,37 +280,6 @@ class TaskWriter:
         if not self.deprecated:
             return []
         return [ast.Call(self.imports.name("deprecated"), [ast.Constant(self.deprecated)], [])]
-
-    def _packed(self) -> ast.arguments:
-        """Give the arguments of ``apply_async``: Celery's."""
-        of, anything = self.imports.of, self.imports.name("Any")
-        args = [tuples_of(self.parameters, self.imports), of("list", anything), ast.Constant(None)]
-        kwargs = of("Mapping", self.imports.name("str"), anything)
-        return ast.arguments(
-            posonlyargs=[],
-            args=[
-                ast.arg("self"),
-                ast.arg("args", union(args)),
-                ast.arg("kwargs", union([kwargs, ast.Constant(None)])),
-            ],
-            kwonlyargs=[],
-            kw_defaults=[],
-            kwarg=ast.arg("options", anything),
-            defaults=[ast.Constant(None), ast.Constant(None)],
-        )
-
-    def _many(self) -> ast.arguments:
-        """Give the arguments of ``batch``: tuples, and dicts of keywords."""
-        of, anything = self.imports.of, self.imports.name("Any")
-        keywords = of("Mapping", self.imports.name("str"), anything)
-        item = union([tuples_of(self.parameters, self.imports), keywords])
-        return ast.arguments(
-            posonlyargs=[],
-            args=[ast.arg("self"), ast.arg("arguments", of("Iterable", item))],
-            kwonlyargs=[],
-            kw_defaults=[],
-            defaults=[],
-        )
 
     def _partials(self) -> Iterator[ast.stmt]:
         forms = forms_of(self.parameters, self.imports)

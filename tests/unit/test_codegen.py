@@ -247,6 +247,41 @@ def test_forms_of_a_task_that_takes_any_number_of_arguments() -> None:
     ]
 
 
+def test_the_first_parameter_is_none_of_the_other_keywords() -> None:
+    x, others = Parameter(name="x", schema=INT), Parameter(name="o", kind="var_keyword", schema={})
+    assert forms(x, others) == ["(self, x: int, **o: Any) - runs", "(self, **o: Any) int "]
+    rest = Parameter(name="rest", kind="var_positional", schema=INT)
+    assert forms(x, rest, others)[-1] == "(self, **o: Any) int "
+
+
+@pytest.mark.parametrize(
+    ("parameters", "tuples"),
+    [
+        ([], "tuple[()]"),
+        ([Parameter(name="x", schema=INT)], "tuple[int]"),
+        (
+            [Parameter(name="x", schema=INT), Parameter(name="y", schema=TEXT, default="''")],
+            "tuple[int] | tuple[int, str]",
+        ),
+        ([Parameter(name="rest", kind="var_positional", schema=INT)], "tuple[int, ...]"),
+        (
+            [
+                Parameter(name="x", schema=INT),
+                Parameter(name="y", schema=INT, default="0"),
+                Parameter(name="rest", kind="var_positional", schema=TEXT),
+            ],
+            "tuple[int] | tuple[int, int, *tuple[str, ...]]",
+        ),
+        ([Parameter(name="tag", kind="keyword_only", schema=TEXT)], "Never"),
+        ([Parameter(name="tag", kind="keyword_only", schema=TEXT, default="''")], "tuple[()]"),
+    ],
+)
+def test_tuples_of_arguments_are_as_long_as_they_may_be(
+    parameters: list[Parameter], tuples: str
+) -> None:
+    assert f"(TaskBase[{tuples}, Any]):" in written(task("billing.f", *parameters)).text
+
+
 def test_a_task_without_positional_parameters_takes_no_value() -> None:
     only = Parameter(name="tag", kind="keyword_only", schema=TEXT)
     assert forms(only) == ["(self, *, tag: str) - runs"]
@@ -261,7 +296,7 @@ def test_a_task_of_which_only_the_name_is_known_takes_anything() -> None:
     assert [gap.reason for gap in stub.report.gaps] == ["only its name is known"]
 
 
-def test_what_is_guessed_may_be_left_out() -> None:
+def test_what_is_guessed_leaves_room_for_what_nobody_annotated() -> None:
     guessed = task(
         "billing.add",
         Parameter(name="x", annotation="int", default="..."),
@@ -270,7 +305,9 @@ def test_what_is_guessed_may_be_left_out() -> None:
         exact=False,
     )
     stub = written(guessed)
-    assert "def __call__(self, x: int = ..., when: Any = ...) -> int:" in stub.text
+    whole = "(self, *args: Any, x: int = ..., when: Any = ..., **kwargs: Any)"
+    assert f"def __call__{whole} -> int:" in stub.text
+    assert f"def s{whole} -> Flex[Any, int]: ..." in stub.text
     assert [(gap.where, gap.reason) for gap in stub.report.gaps] == [
         ("when", "annotated as datetime")
     ]

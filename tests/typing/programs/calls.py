@@ -44,6 +44,8 @@ client.legacy.tasks.ping(1)  # wrong: call-arg / reportCallIssue
 # Options never share the task's keywords, and leave its types as they are.
 assert_type(billing.add.options(timeout=2, priority=9)(1, 1), int)
 assert_type(billing.add.options(timeout=2).delay(1, 1), Reply[int])
+billing.add.options(timout=2)  # wrong: call-arg / reportCallIssue
+billing.add.options(priority="high")  # wrong: arg-type / reportArgumentType
 billing.add.options(timeout=2)("one")  # wrong: arg-type / reportArgumentType
 
 # Many calls by one publish.
@@ -55,6 +57,8 @@ billing.add.batch([(1, 2, 3)])  # wrong: list-item / reportArgumentType
 assert_type(billing.add.apply_async((1, 1), countdown=3), Reply[int])
 assert_type(billing.add.apply_async(kwargs={"x": 1}), Reply[int])
 assert_type(billing.add.apply_async([1, 1]), Reply[int])
+assert_type(billing.mul.apply_async((1,), {"y": 2}), Reply[int])
+billing.add.apply_async((1, 1), countdwn=3)  # wrong: call-overload / reportCallIssue
 billing.add.apply_async(("one", 1))  # wrong: arg-type / reportArgumentType
 
 with connect() as inner:
