@@ -1,4 +1,6 @@
-# Written by celery-rpc genstubs; changes are lost. sha256:f67f94bda43ad0497618efe33ebbe9834814ab7d2ca0af70c993133b7277b2ac
+# Written by celery-rpc genstubs; changes are lost. sha256:a58b95740c69139f7f59f739c8c715366517fbc18f098b891740aa115db88172
+# mypy: disable-error-code="overload-overlap"
+# pyright: reportOverlappingOverload=false
 """Services, as celery-rpc genstubs found them."""
 
 from collections.abc import Mapping, Sequence
@@ -40,10 +42,16 @@ class Item(TypedDict):
 
     sku: str
     stock: int
-    tags: NotRequired[tuple[str, ...]]
+    tags: tuple[str, ...]
     title: str
 
 class Money(TypedDict):
+    """An amount in one currency."""
+
+    amount: Decimal
+    currency: str
+
+class MoneyInput(TypedDict):
     """An amount in one currency."""
 
     amount: Decimal
@@ -54,14 +62,14 @@ class Order(TypedDict):
 
     customer: str
     id: str
-    lines: list[OrderLine]
+    lines: Sequence[OrderLine]
     note: NotRequired[str | None]
     placed: date
 
 class OrderLine(TypedDict):
     """One article of an order."""
 
-    price: Money
+    price: Money | MoneyInput
     quantity: NotRequired[int]
     sku: str
 
@@ -79,6 +87,14 @@ class Receipt(TypedDict):
     account: str
     amount: Money
     balance: Money
+    id: str
+
+class ReceiptInput(TypedDict):
+    """A charge or a refund that was made."""
+
+    account: str
+    amount: Money | MoneyInput
+    balance: Money | MoneyInput
     id: str
 
 class Reservation(TypedDict):
@@ -262,20 +278,20 @@ class _BillingQuote(TaskBase[tuple[Mapping[str, Any]], dict[str, Any]]):
     def s(self, order: Mapping[str, Any]) -> Sig[dict[str, Any]]: ...
     def si(self, order: Mapping[str, Any]) -> ImmSig[dict[str, Any]]: ...
 
-class _BillingReceipt(TaskBase[tuple[str, Receipt, str], OrderReceipt]):
+class _BillingReceipt(TaskBase[tuple[str, Receipt | ReceiptInput, str], OrderReceipt]):
     """Write the receipt for an order that was charged, and of which a mail was sent."""
 
-    def __call__(self, order: str, charge: Receipt, mail: str) -> OrderReceipt:
+    def __call__(self, order: str, charge: Receipt | ReceiptInput, mail: str) -> OrderReceipt:
         """Write the receipt for an order that was charged, and of which a mail was sent."""
-    async def aio(self, order: str, charge: Receipt, mail: str) -> OrderReceipt:
+    async def aio(self, order: str, charge: Receipt | ReceiptInput, mail: str) -> OrderReceipt:
         """Write the receipt for an order that was charged, and of which a mail was sent."""
-    def delay(self, order: str, charge: Receipt, mail: str) -> Reply[OrderReceipt]:
+    def delay(self, order: str, charge: Receipt | ReceiptInput, mail: str) -> Reply[OrderReceipt]:
         """Write the receipt for an order that was charged, and of which a mail was sent."""
     @overload
-    def s(self, charge: Receipt, mail: str) -> Partial[str, OrderReceipt]: ...
+    def s(self, charge: Receipt | ReceiptInput, mail: str) -> Partial[str, OrderReceipt]: ...
     @overload
-    def s(self, order: str, charge: Receipt, mail: str) -> Sig[OrderReceipt]: ...
-    def si(self, order: str, charge: Receipt, mail: str) -> ImmSig[OrderReceipt]: ...
+    def s(self, order: str, charge: Receipt | ReceiptInput, mail: str) -> Sig[OrderReceipt]: ...
+    def si(self, order: str, charge: Receipt | ReceiptInput, mail: str) -> ImmSig[OrderReceipt]: ...
 
 class _BillingRefund(TaskBase[tuple[str] | tuple[str, str | None], Receipt]):
     """Give back a charge, by the id of its receipt.

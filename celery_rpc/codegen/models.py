@@ -2,7 +2,7 @@
 
 import ast
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -32,6 +32,9 @@ OF_PYDANTIC = frozenset(
 #: A definition, with all that it refers to, as text: equal ones are one model.
 Key = tuple[str, str]
 
+#: The definitions that are part of an argument, and of a result.
+Roles = Mapping[Mode, Mapping[str, Schema]]
+
 
 @dataclass(slots=True)
 class Model:
@@ -45,8 +48,11 @@ class Model:
     task: str
     kind: Kind | Literal["literal"]
     name: str = ""
-    #: The TypedDict that is accepted in place of the class; empty where it is one itself.
+    #: The TypedDict that is accepted beside it; empty where there is none.
     dict_name: str = ""
+    #: Whether it is part of an argument, and of a result.
+    is_given: bool = False
+    is_received: bool = False
 
     @property
     def fields(self) -> Mapping[str, Any]:
@@ -55,6 +61,21 @@ class Model:
 
     def is_required(self, name: str) -> bool:
         return name in self.schema.get("required", ())
+
+    def is_there(self, name: str, mode: Mode) -> bool:
+        """Tell whether a field is always there: in a result, one with a default is."""
+        return self.is_required(name) or (mode == "result" and has_default(self.fields[name]))
+
+    @property
+    def has_defaults(self) -> bool:
+        """Tell whether arguments may lack what results have, in it or in what it is made of."""
+        closure = [self.definitions[name] for name in reached([self.key[0]], self.definitions)]
+        return any(
+            has_default(each) and name not in schema.get("required", ())
+            for schema in closure
+            if isinstance(schema.get("properties"), Mapping)
+            for name, each in schema["properties"].items()
+        )
 
 
 @dataclass(slots=True)
@@ -74,12 +95,15 @@ class ModelBook:
         """Collect the definitions of every signature."""
         book = cls(kind, report)
         for queue, task, signature in signatures_of(catalog):
+            roles = roles_of(signature)
             for name in sorted(signature.definitions):
-                book._add(queue, task, name, signature)
+                book._add(queue, task, name, signature, roles)
         book._settle()
         return book
 
-    def _add(self, queue: str, task: str, name: str, signature: TaskSignature) -> None:
+    def _add(
+        self, queue: str, task: str, name: str, signature: TaskSignature, roles: Roles
+    ) -> None:
         schema = signature.definitions[name]
         kind = self._kind_of(schema)
         key = key_of(name, signature.definitions)
@@ -87,6 +111,8 @@ class ModelBook:
             return
         if key not in self.models:
             self.models[key] = Model(key, schema, signature.definitions, queue, task, kind)
+        self.models[key].is_given |= name in roles["argument"]
+        self.models[key].is_received |= name in roles["result"]
         found = self.by_queue.setdefault(queue, {}).setdefault(name, [])
         if self.models[key] not in found:
             found.append(self.models[key])
@@ -121,6 +147,8 @@ class ModelBook:
         for model in self.models.values():
             if model.kind in ("dataclass", "pydantic"):
                 model.dict_name = namer.take(f"{model.name}Dict")
+            elif model.is_given and model.is_received and model.has_defaults:
+                model.dict_name = namer.take(f"{model.name}Input")
 
     def find(self, name: str, definitions: Mapping[str, Schema]) -> Model | None:
         """Give the model of a definition, if it has one."""
@@ -188,10 +216,12 @@ class ModelWriter:
             yield ast.AnnAssign(
                 ast.Name(model.name), self.imports.name("TypeAlias"), value, simple=1
             )
-        elif model.kind == "typeddict":
-            yield self._typed_dict(model.name, "result")
+            return
+        if model.kind == "typeddict":
+            yield self._typed_dict(model.name, "result" if model.is_received else "argument")
         else:
             yield self._class()
+        if model.dict_name:
             yield self._typed_dict(model.dict_name, "argument")
 
     def _annotator(self) -> Annotator:
@@ -211,7 +241,7 @@ class ModelWriter:
 
     def _typed_dict(self, name: str, mode: Mode) -> ast.stmt:
         items = {
-            key: each if self.model.is_required(key) else self.imports.of("NotRequired", each)
+            key: each if self.model.is_there(key, mode) else self.imports.of("NotRequired", each)
             for key, each in self._fields(mode).items()
         }
         base = self.imports.name("TypedDict")
@@ -298,13 +328,31 @@ def signatures_of(catalog: Catalog) -> Iterator[tuple[str, str, TaskSignature]]:
                 yield queue, task, signature
 
 
-def key_of(name: str, definitions: Mapping[str, Schema]) -> Key:
-    """Give what tells a definition from others: its name, and all that it is made of."""
-    reached: dict[str, Schema] = {}
-    waiting = [name]
+def roles_of(signature: TaskSignature) -> Roles:
+    """Give the definitions that the arguments are made of, and those of the result."""
+    given = [name for each in signature.parameters for name in references(each.schema)]
+    return {
+        "argument": reached(given, signature.definitions),
+        "result": reached(references(signature.returns), signature.definitions),
+    }
+
+
+def reached(names: Iterable[str], definitions: Mapping[str, Schema]) -> Mapping[str, Schema]:
+    """Give definitions with all those that they refer to."""
+    found: dict[str, Schema] = {}
+    waiting = list(names)
     while waiting:
         each = waiting.pop()
-        if each not in reached and each in definitions:
-            reached[each] = definitions[each]
+        if each not in found and each in definitions:
+            found[each] = definitions[each]
             waiting += references(definitions[each])
-    return name, json.dumps(reached, sort_keys=True, default=repr)
+    return found
+
+
+def has_default(schema: Any) -> bool:
+    return isinstance(schema, Mapping) and "default" in schema
+
+
+def key_of(name: str, definitions: Mapping[str, Schema]) -> Key:
+    """Give what tells a definition from others: its name, and all that it is made of."""
+    return name, json.dumps(reached([name], definitions), sort_keys=True, default=repr)

@@ -38,6 +38,12 @@ BASES = frozenset(
 
 MODELS = "__rpc_models__"
 
+#: Of the overloads of s(), the first that fits decides: they overlap, and are meant to.
+OVERLAPPING = """\
+# mypy: disable-error-code="overload-overlap"
+# pyright: reportOverlappingOverload=false
+"""
+
 
 @dataclass(slots=True)
 class Written:
@@ -45,10 +51,11 @@ class Written:
 
     tree: ast.Module
     report: Report
+    comments: str = ""
 
     @property
     def text(self) -> str:
-        return text_of(self.tree)
+        return self.comments + text_of(self.tree)
 
 
 def stub_of(catalog: Catalog, *, name: str = "Services", models: Kind = "typeddict") -> Written:
@@ -59,7 +66,7 @@ def stub_of(catalog: Catalog, *, name: str = "Services", models: Kind = "typeddi
         models: what definitions become.
     """
     writer = Writer.of(catalog, name, models)
-    return Written(ast.Module(list(writer.stub()), []), writer.report)
+    return Written(ast.Module(list(writer.stub()), []), writer.report, OVERLAPPING)
 
 
 def module_of(catalog: Catalog, *, name: str, models: Kind = "typeddict") -> Written:

@@ -330,6 +330,35 @@ def test_equal_definitions_become_one_class_and_others_another() -> None:
     assert "def __call__(self, p: Point2) -> Point2:" in class_of(stub.text, "_BillingC")
 
 
+def test_results_have_what_arguments_may_leave_out() -> None:
+    text = written(pointed("a")).text
+    assert "label: str" in class_of(text, "Point")
+    assert "label: NotRequired[str]" in class_of(text, "PointInput")
+    assert "def __call__(self, p: Point | PointInput) -> Point:" in text
+
+
+def test_a_model_that_is_but_an_argument_is_one_class() -> None:
+    reference = {"$ref": "#/$defs/Point"}
+    parameter = Parameter(name="p", schema=reference)
+    text = written(task("a", parameter, returns=INT, definitions={"Point": POINT})).text
+    assert "label: NotRequired[str]" in class_of(text, "Point")
+    assert "PointInput" not in text
+
+
+def test_what_holds_such_a_model_has_two_forms_too() -> None:
+    pair = {"type": "object", "properties": {"p": {"$ref": "#/$defs/Point"}}, "required": ["p"]}
+    reference = {"$ref": "#/$defs/Pair"}
+    spec = task(
+        "a",
+        Parameter(name="pair", schema=reference),
+        returns=reference,
+        definitions={"Pair": pair, "Point": POINT},
+    )
+    text = written(spec).text
+    assert "p: Point" in class_of(text, "Pair").splitlines()[-1]
+    assert "p: Point | PointInput" in class_of(text, "PairInput")
+
+
 def test_models_may_refer_to_themselves() -> None:
     tree = {
         "type": "object",

@@ -21,6 +21,7 @@ invoice = client.billing.invoice(order)
 assert_type(invoice, "Invoice")
 assert_type(invoice["total"], "Money")
 assert_type(invoice["total"]["amount"], Decimal)
+assert_type(invoice["total"]["currency"], str)  # it has a default: results have it
 assert_type(client.billing.charge("alice", Decimal(5)), "Receipt")
 client.billing.invoice({**order, "note": "soon"})
 client.billing.quote({"id": "1"})
