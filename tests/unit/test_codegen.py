@@ -457,7 +457,7 @@ def test_a_file_is_written_once_and_then_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", ["mine = 1\n", None])
-def test_a_file_of_others_or_a_changed_one_is_not_written_over(
+def test_S05_a_file_of_others_or_a_changed_one_is_not_written_over(
     tmp_path: Path, change: str | None
 ) -> None:
     folder, target = Folder(tmp_path), tmp_path / NAME

@@ -39,7 +39,7 @@ def assert_harmless(written: Written) -> None:
     suppress_health_check=list(HealthCheck),
 )
 @given(catalogs, model_kinds)
-def test_what_is_made_of_any_catalog_is_harmless(catalog: Catalog, models: Kind) -> None:
+def test_S04_what_is_made_of_any_catalog_is_harmless(catalog: Catalog, models: Kind) -> None:
     assert_harmless(stub_of(catalog, models=models))
     assert_harmless(module_of(catalog, name="Hostile", models=models))
 
@@ -83,7 +83,7 @@ def everywhere(attack: str) -> Catalog:
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: ascii(attack)[:40])
 @pytest.mark.parametrize("models", ["typeddict", "dataclass", "pydantic"])
-def test_known_attacks_stay_text(attack: str, models: Kind) -> None:
+def test_S04_known_attacks_stay_text(attack: str, models: Kind) -> None:
     catalog = everywhere(attack)
     written = stub_of(catalog, models=models)
     assert_harmless(written)
@@ -92,14 +92,14 @@ def test_known_attacks_stay_text(attack: str, models: Kind) -> None:
 
 
 @pytest.mark.parametrize("name", [*ATTACKS, "x.exe", "sub/x.py", "~/x.py", "x.py\x00"])
-def test_names_lead_nowhere_outside_of_the_folder(tmp_path: Path, name: str) -> None:
+def test_S05_names_lead_nowhere_outside_of_the_folder(tmp_path: Path, name: str) -> None:
     folder = Folder(tmp_path / "out")
     with pytest.raises(CodegenError):
         folder.write({name: "x = 1\n"})
     assert list(tmp_path.rglob("*")) == []
 
 
-def test_links_are_not_followed(tmp_path: Path) -> None:
+def test_S05_links_are_not_followed(tmp_path: Path) -> None:
     secret = tmp_path / "secret.pyi"
     secret.write_text(f"{MARK}\n")
     (tmp_path / "out").mkdir()

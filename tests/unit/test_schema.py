@@ -131,14 +131,14 @@ def test_equal_signatures_have_one_text_and_one_digest() -> None:
         ('{"returns": ' + '{"items":' * 40 + "{}" + "}" * 41, "more than 32 levels"),
     ],
 )
-def test_what_is_no_signature_is_refused_with_the_reason(text: str, reason: str) -> None:
+def test_S06_what_is_no_signature_is_refused_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(BadSignature) as caught:
         from_json(text)
     assert reason in str(caught.value)
 
 
 @given(json_values)
-def test_any_json_is_a_signature_or_is_refused(value: Any) -> None:
+def test_S06_any_json_is_a_signature_or_is_refused(value: Any) -> None:
     try:
         read = from_json(json.dumps(value))
     except BadSignature:
@@ -147,7 +147,7 @@ def test_any_json_is_a_signature_or_is_refused(value: Any) -> None:
 
 
 @given(json_values)
-def test_of_any_schema_only_the_grammar_is_left(value: Any) -> None:
+def test_S06_of_any_schema_only_the_grammar_is_left(value: Any) -> None:
     try:
         read = to_schema(value)
     except BadSignature:
