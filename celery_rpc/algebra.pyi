@@ -61,6 +61,7 @@ class Settings(TypedDict, total=False):
     idempotent: bool
     idempotency_key: str | None
     wait_for_ready: bool
+    validate: bool | Unset
     check: Literal["consumers"] | None
     cancel_on_timeout: bool | Literal["terminate"]
     compression: str | None
@@ -177,6 +178,12 @@ class Canvas(_Linked[Out]):
 class Partial(_Linked[Out], Generic[In, Out]):
     """What waits for an ``In``, and then gives an ``Out``: the later part of a chain."""
 
+    def delay(self, value: In, /) -> Reply[Out]:
+        """Send it with what it waits for."""
+    def apply_async(self, args: tuple[In] | list[In], **options: Unpack[Settings]) -> Reply[Out]:
+        """Send it with what it waits for, and with options."""
+    async def aio(self, value: In, /) -> Out:
+        """Send it with what it waits for, and await the value."""
     @overload
     def __or__(self, other: PartialGroup[Out, R]) -> PartialGroup[In, R]: ...
     @overload
@@ -215,6 +222,12 @@ class Group(Canvas[Out]):
 class Flex(Sig[Out], Partial[In, Out], Generic[In, Out]):
     """A task that can be called as it is, and can take a value from the one before as well."""
 
+    def __call__(self, value: In = ..., /) -> Out: ...
+    def delay(self, value: In = ..., /) -> Reply[Out]: ...
+    def apply_async(
+        self, args: tuple[In] | list[In] = ..., **options: Unpack[Settings]
+    ) -> Reply[Out]: ...
+    async def aio(self, value: In = ..., /) -> Out: ...
     @overload
     def __or__(self, other: PartialGroup[Out, R]) -> FlexGroup[In, R]: ...
     @overload
@@ -226,6 +239,12 @@ class ImmSig(Flex[object, Out]):
 class FlexChain(Chain[Out], Partial[In, Out], Generic[In, Out]):
     """A chain that begins with a Flex."""
 
+    def __call__(self, value: In = ..., /) -> Reply[Out]: ...
+    def delay(self, value: In = ..., /) -> Reply[Out]: ...
+    def apply_async(
+        self, args: tuple[In] | list[In] = ..., **options: Unpack[Settings]
+    ) -> Reply[Out]: ...
+    async def aio(self, value: In = ..., /) -> Out: ...
     @overload
     def __or__(self, other: PartialGroup[Out, R]) -> FlexGroup[In, R]: ...
     @overload
@@ -234,9 +253,19 @@ class FlexChain(Chain[Out], Partial[In, Out], Generic[In, Out]):
 class PartialGroup(Partial[In, Out]):
     """Tasks at once, each of which takes the value of the one before."""
 
+    def delay(self, value: In, /) -> GroupReply[Out]: ...  # type: ignore[override]
+    def apply_async(  # type: ignore[override]
+        self, args: tuple[In] | list[In], **options: Unpack[Settings]
+    ) -> GroupReply[Out]: ...
+
 class FlexGroup(Group[Out], PartialGroup[In, Out], Generic[In, Out]):
     """Tasks at once, each of which may take the value of the one before."""
 
+    def delay(self, value: In = ..., /) -> GroupReply[Out]: ...  # type: ignore[override]
+    def apply_async(  # type: ignore[override]
+        self, args: tuple[In] | list[In] = ..., **options: Unpack[Settings]
+    ) -> GroupReply[Out]: ...
+    async def aio(self, value: In = ..., /) -> Out: ...
     @overload
     def __or__(self, other: PartialGroup[Out, R]) -> FlexGroup[In, R]: ...
     @overload

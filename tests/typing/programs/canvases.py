@@ -30,7 +30,10 @@ assert_type(billing.mul.s(1, 2).apply_async(countdown=1).get(), int)
 assert_type(billing.mul.s(1, 2).set(priority=3), Sig[int])
 assert_type(billing.mul.s(2).set(priority=3), Partial[int, int])
 billing.mul.s(2)()  # wrong: operator / reportCallIssue
-billing.mul.s(2).delay()  # wrong: attr-defined / reportAttributeAccessIssue reportUnknownMemberType
+billing.mul.s(2).delay()  # wrong: call-arg / reportCallIssue
+assert_type(billing.mul.s(2).delay(5), Reply[int])
+assert_type(billing.add.s(2).delay(5), Reply[int])
+billing.mul.s(2).delay("five")  # wrong: arg-type / reportArgumentType
 
 # Links fit.
 flow = billing.add.s(1, 1) | billing.mul.s(10)
