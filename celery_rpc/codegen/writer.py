@@ -97,7 +97,8 @@ def read(target: Path) -> str | None:
     try:
         if not stat.S_ISREG(target.lstat().st_mode):
             raise CodegenError(f"{target} is no regular file: move it away, or delete it")
-        return target.read_bytes().decode(errors="replace")
+        # git may have made its line ends those of Windows.
+        return target.read_bytes().decode(errors="replace").replace("\r\n", "\n")
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

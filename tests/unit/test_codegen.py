@@ -456,6 +456,14 @@ def test_a_file_is_written_once_and_then_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in folder.path.iterdir()] == [NAME]
 
 
+def test_line_ends_of_another_system_are_no_change(tmp_path: Path) -> None:
+    folder, target = Folder(tmp_path), tmp_path / NAME
+    folder.write(FILES)
+    target.write_bytes(target.read_bytes().replace(b"\n", b"\r\n"))
+    assert folder.write(FILES) == []
+    assert list(folder.differences(FILES)) == []
+
+
 @pytest.mark.parametrize("change", ["mine = 1\n", None])
 def test_S05_a_file_of_others_or_a_changed_one_is_not_written_over(
     tmp_path: Path, change: str | None
