@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Most tests wait for servers, so that more of them run at once than there are cores.
+JOBS ?= 4
 
 .PHONY: demo test check format stubs bench clean
 
@@ -16,7 +18,7 @@ demo: $(READY)  ## an embedded broker, five services, and calls to them
 	$(BIN)/celery-rpc demo
 
 test: $(READY)  ## the whole test suite
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 check: $(READY)  ## format, lint, types
 	$(BIN)/ruff format --check .

@@ -215,7 +215,7 @@ class TestListings:
     def test_ls_in_a_pipe_is_a_line_a_service(self, url: str) -> None:
         lines = run("-b", url, "ls").stdout.splitlines()
         assert [line.split("\t")[0] for line in lines] == SERVICES
-        assert lines[0] == "billing\t9\t1\trpc\t"
+        assert lines[0] == "billing\t10\t1\trpc\t"
 
     def test_ls_of_a_service_gives_paths_that_call_takes(self, url: str) -> None:
         lines = [line.split("\t") for line in run("-b", url, "ls", "mail").stdout.splitlines()]
@@ -233,7 +233,7 @@ class TestListings:
 
     def test_ls_on_a_terminal_is_a_table(self, url: str) -> None:
         shown = on_terminal("-b", url, "ls")
-        assert "5 services, 30 tasks, 5 workers" in shown
+        assert "5 services, 31 tasks, 5 workers" in shown
         assert "SERVICE" in shown
         assert "\x1b[" in shown
 
