@@ -10,7 +10,7 @@ from celery_rpc.address import Address
 from celery_rpc.call import Call
 from celery_rpc.config import ClientOptions
 from celery_rpc.deadline import Deadline
-from celery_rpc.errors import ClientClosed, NoSuchTask, OutcomeUnknown, ReplyLost
+from celery_rpc.errors import ClientClosed, NoSuchTask, OutcomeUnknown, ReplyLost, Unavailable
 from celery_rpc.fork import renew_after_fork
 from celery_rpc.pending import Outcome, Pending
 from celery_rpc.reply import Cancellation, exceeded
@@ -68,7 +68,7 @@ class BrokerTransport(CallTransport):
         self._store: ResultStore | None = None
         self._store_reader: Reader | None = None
         self._writer: EnvelopeWriter | None = None
-        self._outbox = Outbox(self._publish, self.table.refuse)
+        self._outbox = Outbox(self._hand_over, self.table.refuse)
         self._again = Again(self._is_known_elsewhere, self._resend)
         self.table.again = self._again.put
         self._lock = Lock()
@@ -189,6 +189,8 @@ class BrokerTransport(CallTransport):
         envelope, pending, deadline = self._prepare(call, pending)
         self.table.hold(pending)
         self._outbox.put(envelope, deadline)
+        # Here, where what announced the call may have put it into a context.
+        announce_sent(envelope)
         return pending
 
     def _prepare(
@@ -229,14 +231,34 @@ class BrokerTransport(CallTransport):
         self._want_readers()
         return self._write(envelopes, deadline, retry=retry)
 
+    def _hand_over(self, envelopes: Sequence[Envelope], deadline: Deadline) -> None:
+        """Publish for the outbox."""
+        self._want_readers()
+        self._send_out(envelopes, deadline, retry=True)
+
     def _write(self, envelopes: Sequence[Envelope], deadline: Deadline, *, retry: bool) -> Receipt:
-        link, _ = self._open()
-        self._require(deadline if retry else Deadline.after(0))
-        receipt = link.publish(envelopes, deadline)
-        for task_id, error in list(receipt.refused.items()):
-            self.table.refuse(task_id, error)
+        receipt = self._send_out(envelopes, deadline, retry=retry)
         for envelope in envelopes:
             announce_sent(envelope)
+        return receipt
+
+    def _send_out(
+        self, envelopes: Sequence[Envelope], deadline: Deadline, *, retry: bool
+    ) -> Receipt:
+        link, _ = self._open()
+        self._require(deadline if retry else Deadline.after(0))
+        reader = self._reader
+        connection = reader.reconnects if reader is not None else 0
+        try:
+            receipt = link.publish(envelopes, deadline)
+        except Unavailable as broken:
+            if not retry or reader is None or type(broken) is not Unavailable:
+                raise
+            # The connection had broken unnoticed, and nothing was sent: the next one may do.
+            reader.require_another(connection, deadline)
+            receipt = link.publish(envelopes, deadline)
+        for task_id, error in list(receipt.refused.items()):
+            self.table.refuse(task_id, error)
         return receipt
 
     def _unconfirmed(self, task_id: str) -> OutcomeUnknown:

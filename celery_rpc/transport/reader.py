@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from threading import Event, Thread
+from time import sleep
 from typing import Protocol, TypeVar
 
 from celery_rpc.deadline import Deadline
@@ -100,6 +101,18 @@ class Reader:
                 )
             if self._stop.is_set():
                 raise ClientClosed
+
+    def require_another(self, connection: int, deadline: Deadline) -> None:
+        """Return when connected anew: the connection of that number is known to be broken.
+
+        Raises:
+            Unavailable: as of require().
+        """
+        give_up = deadline.earlier(Deadline.after(self._connect_timeout))
+        while self.reconnects == connection and self._up.is_set() and not give_up.passed:
+            self.want()  # whoever reads finds out that it is broken
+            sleep(0.002)
+        self.require(deadline)
 
     # ----- threads that read their own reply
 

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from tests.servers import Broker
+from tests.servers import Broker, wait_until
 from tests.servers.process import ROOT
 
 pytestmark = pytest.mark.usefixtures("worker")
@@ -51,7 +51,13 @@ def test_opentelemetry_sees_a_span_and_the_worker_gets_its_context(
     exporter.clear()
     with trace.get_tracer(__name__).start_as_current_span("caller") as caller:
         received = WAYS[way](client.calc.header)
-    spans: dict[str, ReadableSpan] = {span.name: span for span in exporter.get_finished_spans()}
+    spans: dict[str, ReadableSpan] = {}
+
+    def ended() -> bool:  # it may end just after the reply has come
+        spans.update({span.name: span for span in exporter.get_finished_spans()})
+        return "apply_async/calc.header" in spans
+
+    wait_until(ended, timeout=5, what="the span of the call")
     sent = spans["apply_async/calc.header"]
     assert sent.parent is not None
     assert sent.parent.span_id == caller.get_span_context().span_id
