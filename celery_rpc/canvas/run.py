@@ -159,6 +159,9 @@ class Run:
         return [self._values[parent.index] for parent in node.after]
 
     def _send_ready(self) -> None:
+        room = self._limit - len(self._flying)
+        if room < min(len(self._ready), self._limit // 4):
+            return  # the workers have plenty: later, many go out by one publish
         while self._ready and len(self._flying) < self._limit:
             index = self._ready.popleft()
             if self._states[index] is not StepState.WAITING:
