@@ -10,7 +10,8 @@ from celery_rpc.cli.options import connection_options, json_option, queue_option
 from celery_rpc.cli.origin import origin_options, read_catalog
 from celery_rpc.cli.output import count, escaped, is_terminal, print_json, print_table
 from celery_rpc.codegen.models import Kind
-from celery_rpc.codegen.names import camel, is_plain
+from celery_rpc.codegen.names import REGISTRY, camel, is_plain
+from celery_rpc.codegen.parts import registry_of
 from celery_rpc.codegen.probe import Verdict, probe
 from celery_rpc.codegen.report import Report
 from celery_rpc.codegen.settings import missing_settings
@@ -19,9 +20,6 @@ from celery_rpc.codegen.wheel import wheel_of
 from celery_rpc.codegen.writer import Folder, replace
 from celery_rpc.errors import CodegenError, ConfigurationError
 from celery_rpc.model import Catalog
-
-#: What connect() is typed by, where nothing else is said.
-REGISTRY = "celery_rpc_registry"
 
 KINDS = ("typeddict", "dataclass", "pydantic")
 
@@ -72,21 +70,24 @@ def genstubs(
     catalog = read_catalog(ctx, queues)
     files, report = generated(catalog, module, cast("Kind", models))
     folder = Folder(output or Path("." if module or wheel else "stubs"))
+    left = [] if module else folder.left_over(files)
     if wheel:
         write_wheel(folder.path, wheel, files)
     elif check:
-        lines = list(folder.differences(files))
+        lines = list(folder.differences({**files, **dict.fromkeys(left)}))
         for line in lines:
             click.echo(escaped(line, keep=""))
         ctx.exit(1 if lines else 0)
     else:
         written = folder.write(files)
-        say(told(report, folder, len(written)), kind="note")
+        folder.remove(left)
+        say(told(report, folder, len(written), len(left)), kind="note")
     show(report, as_json=as_json)
     if not wheel:
         say_settings(folder.path, module)
         if probed:
-            refuse(probe(folder.path, module or REGISTRY, camel(module) if module else "Services"))
+            name = camel(module) if module else "Services"
+            refuse(probe(folder.path, module or REGISTRY, name, list(files)))
 
 
 def check_names(module: str | None, models: str) -> None:
@@ -104,8 +105,9 @@ def check_names(module: str | None, models: str) -> None:
 def generated(catalog: Catalog, module: str | None, models: Kind) -> tuple[dict[str, str], Report]:
     """Give the files, by name, and the report."""
     if module is None:
-        stub = stub_of(catalog)
-        return {f"{REGISTRY}.pyi": stub.text}, stub.report
+        parts = registry_of(catalog)
+        files = {f"{part}.pyi": written.text for part, written in parts.items()}
+        return files, parts[REGISTRY].report
     name = camel(module)
     stub = stub_of(catalog, name=name, models=models)
     files = {
@@ -128,14 +130,18 @@ def write_wheel(folder: Path, name: str, files: dict[str, str]) -> None:
 # ----- what is told
 
 
-def told(report: Report, folder: Folder, written: int) -> str:
+def told(report: Report, folder: Folder, written: int, removed: int) -> str:
     """Say what was done."""
     parts = [
         count(report.services, "service"),
         count(report.tasks, "task"),
         count(report.models, "model"),
     ]
-    change = count(written, "file") + " written" if written else "nothing has changed"
+    changes = [
+        *([f"{count(written, 'file')} written"] if written else []),
+        *([f"{count(removed, 'file')} removed"] if removed else []),
+    ]
+    change = ", ".join(changes) or "nothing has changed"
     return f"{', '.join(parts)} in {folder.path}: {change}"
 
 

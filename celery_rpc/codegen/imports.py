@@ -1,7 +1,7 @@
 """Imports: the names of types in a generated module, and the lines that import them."""
 
 import ast
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from celery_rpc.codegen.names import BUILTINS
 
@@ -27,28 +27,40 @@ class Imports:
     Args:
         shadowed: names that a class of the module has for attributes: within it, they would hide
             the types. A type of such a name is imported under another.
+        homes: the generated modules that have the generated classes; others are in this one.
     """
 
-    def __init__(self, shadowed: Collection[str] = ()) -> None:
+    def __init__(
+        self, shadowed: Collection[str] = (), homes: Mapping[str, str] | None = None
+    ) -> None:
         self._shadowed = shadowed
+        self._homes = {**HOMES, **(homes or {})}
         self._used: dict[str, dict[str, str | None]] = {}
         # Thousands of methods have the same types: each is one piece, made and written once.
         self._names: dict[str, ast.Name] = {}
         self._made: dict[tuple[object, ...], ast.expr] = {}
 
+    def beside(self, homes: Mapping[str, str]) -> "Imports":
+        """Give the imports of another module."""
+        return Imports(self._shadowed, homes)
+
     def name(self, name: str) -> ast.Name:
-        """Give a type; a builtin, or one of those whose home is known."""
+        """Give a type: one whose home is known, a builtin, or a class of this module."""
         if name not in self._names:
             self._names[name] = self._imported(name)
         return self._names[name]
 
     def _imported(self, name: str) -> ast.Name:
         alias = f"_{name}" if name in self._shadowed else None
-        if name in HOMES:
-            self._used.setdefault(HOMES[name] or ALGEBRA, {})[name] = alias
+        if name in self._homes:
+            self._used.setdefault(self._homes[name] or ALGEBRA, {})[name] = alias
         elif alias is not None and name in BUILTINS:
             self._used.setdefault("builtins", {})[name] = alias
         return ast.Name(alias or name)
+
+    def export(self, name: str) -> None:
+        """Import a class so that it can be imported from here, too."""
+        self._used.setdefault(self._homes[name], {})[name] = name
 
     def of(self, name: str, *arguments: ast.expr) -> ast.expr:
         """Give a type with arguments: ``list[int]``."""

@@ -150,6 +150,11 @@ class ModelBook:
             elif model.is_given and model.is_received and model.has_defaults:
                 model.dict_name = namer.take(f"{model.name}Input")
 
+    def names(self) -> list[str]:
+        """Give the names of all classes, sorted."""
+        named = ((model.name, model.dict_name) for model in self.models.values())
+        return sorted(name for names in named for name in names if name)
+
     def find(self, name: str, definitions: Mapping[str, Schema]) -> Model | None:
         """Give the model of a definition, if it has one."""
         if name not in definitions:
@@ -182,7 +187,7 @@ class ModelBook:
             names = [model.name]
             if mode == "argument" and model.dict_name:
                 names.append(model.dict_name)
-            return [ast.Name(each) for each in names]
+            return [imports.name(each) for each in names]
 
         return Annotator(imports, definitions, named, gap)
 

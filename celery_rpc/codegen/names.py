@@ -7,6 +7,9 @@ from collections.abc import Collection, Iterable
 
 MAX_LENGTH = 255
 
+#: What connect() is typed by, where nothing else is said.
+REGISTRY = "celery_rpc_registry"
+
 #: Attributes of a client; a service of such a name is reached with a trailing underscore.
 OF_CLIENT = frozenset(
     {
@@ -32,6 +35,11 @@ BUILTINS = frozenset(vars(builtins))
 def is_plain(name: str) -> bool:
     """Tell whether a name is an identifier in ASCII: no two of them look the same."""
     return len(name) <= MAX_LENGTH and name.isascii() and name.isidentifier()
+
+
+def is_part(module: str) -> bool:
+    """Tell whether a module is one of those that a large registry is made of."""
+    return is_plain(module) and module.startswith(f"{REGISTRY}_")
 
 
 def attribute_of(name: str, reserved: Collection[str]) -> str | None:

@@ -37,24 +37,26 @@ class Verdict:
         return ""
 
 
-def probe(folder: Path, module: str, name: str) -> list[Verdict]:
+def probe(folder: Path, module: str, name: str, files: Sequence[str] = ()) -> list[Verdict]:
     """Ask each type checker that is installed what a client is; gives one verdict for each.
 
     Args:
         folder: where the generated stubs are.
         module: the generated module.
         name: its class; ``Services`` is what ``connect()`` gives without being told.
+        files: what was generated with it; all stubs of these are checked.
     """
-    checkers: dict[str, Callable[[str, Path, Path, Path], Verdict]] = {
+    checkers: dict[str, Callable[[str, Path, Sequence[Path], Path], Verdict]] = {
         "mypy": ask_mypy,
         "pyright": ask_pyright,
     }
     with TemporaryDirectory(prefix="celery-rpc-probe-") as place:
         program = Path(place, "probe.py")
         program.write_text(program_of(module, name))
-        stub = folder.resolve() / f"{module}.pyi"
+        names = {f"{module}.pyi", *(file for file in files if file.endswith(".pyi"))}
+        stubs = [folder.resolve() / name for name in sorted(names)]
         return [
-            ask(found, program, stub, folder.resolve())
+            ask(found, program, stubs, folder.resolve())
             for checker, ask in checkers.items()
             if (found := find(checker)) is not None
         ]
@@ -74,21 +76,21 @@ def find(checker: str) -> str | None:
     return str(beside) if beside.is_file() else shutil.which(checker)
 
 
-def ask_mypy(command: str, program: Path, stub: Path, folder: Path) -> Verdict:
+def ask_mypy(command: str, program: Path, stubs: Sequence[Path], folder: Path) -> Verdict:
     """Run mypy --strict over the probe."""
     output = run(
         [
             *(command, "--strict", "--config-file", os.devnull, "--python-executable"),
             *(sys.executable, "--cache-dir", str(program.parent / "cache"), "--no-error-summary"),
-            *("--show-absolute-path", str(program), str(stub)),
+            *("--show-absolute-path", str(program), *map(str, stubs)),
         ],
         program.parent,
         MYPYPATH=str(folder),
     )
-    return verdict("mypy", output, stub.name)
+    return verdict("mypy", output, stubs)
 
 
-def ask_pyright(command: str, program: Path, stub: Path, folder: Path) -> Verdict:
+def ask_pyright(command: str, program: Path, stubs: Sequence[Path], folder: Path) -> Verdict:
     """Run pyright, strict, over the probe."""
     settings = {
         "include": [program.name, "checked"],  # it checks only what is below
@@ -98,12 +100,13 @@ def ask_pyright(command: str, program: Path, stub: Path, folder: Path) -> Verdic
     }
     checked = program.parent / "checked"
     checked.mkdir()
-    shutil.copy(stub, checked)
+    for stub in stubs:
+        shutil.copy(stub, checked)
     (program.parent / "pyrightconfig.json").write_text(json.dumps(settings))
     output = run(
         [command, "-p", str(program.parent), "--pythonpath", sys.executable], program.parent
     )
-    return verdict("pyright", output, stub.name)
+    return verdict("pyright", output, stubs)
 
 
 def run(command: Sequence[str], place: Path, **environment: str) -> str:
@@ -124,9 +127,10 @@ def run(command: Sequence[str], place: Path, **environment: str) -> str:
     return done.stdout + done.stderr
 
 
-def verdict(checker: str, output: str, stub: str) -> Verdict:
+def verdict(checker: str, output: str, stubs: Sequence[Path]) -> Verdict:
     """Read what a type checker says."""
     lines = [line.strip() for line in output.splitlines()]
-    errors = [line for line in lines if f"{stub}:" in line and "error: " in line]
+    names = [f"{stub.name}:" for stub in stubs]
+    errors = [line for line in lines if "error: " in line and any(n in line for n in names)]
     revealed = _REVEALED.search(output)
     return Verdict(checker, revealed["type"] if revealed else "", errors)

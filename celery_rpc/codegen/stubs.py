@@ -1,7 +1,7 @@
 """Stubs: Catalog -> typed classes for what a client offers; pure."""
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -116,7 +116,7 @@ class Writer:
     imports: Imports
     doc: str = "Services, as celery-rpc genstubs found them."
     #: What was written of tasks and services so far.
-    _classes: list[ast.stmt] = field(default_factory=list[ast.stmt])
+    classes: list[ast.ClassDef] = field(default_factory=list[ast.ClassDef])
 
     @classmethod
     def of(cls, catalog: Catalog, name: str, models: Kind) -> "Writer":
@@ -130,10 +130,18 @@ class Writer:
         report.services, report.tasks = len(catalog), tree.count
         return cls(catalog, name, report, book, tree, namer, Imports(shadows(book, tree)))
 
+    def beside(self, homes: Mapping[str, str]) -> "Writer":
+        """Give what writes another module, with no class of the same name.
+
+        Args:
+            homes: the modules that have the classes which are not in it.
+        """
+        return replace(self, imports=self.imports.beside(homes), classes=[])
+
     # ----- modules
 
     def stub(self) -> Iterator[ast.stmt]:
-        body = [self._service(node) for node in self.tree.children.values()]
+        body = [self.service(node) for node in self.tree.children.values()]
         base = self.imports.name("BaseClient")
         if self.book.classes():
             types = self.imports.of("Mapping", self.imports.name("str"), self.imports.name("type"))
@@ -143,7 +151,7 @@ class Writer:
         last = documented(self.name, [base], "The services.", body)
         yield docstring(self.doc, 0)
         yield from self.imports.statements()
-        yield from [*models, *self._classes, last]
+        yield from [*models, *self.classes, last]
 
     def module(self) -> Iterator[ast.stmt]:
         base = self.imports.name("BaseClient")
@@ -166,7 +174,7 @@ class Writer:
 
     # ----- services
 
-    def _service(self, node: Node) -> ast.stmt:
+    def service(self, node: Node) -> ast.stmt:
         """Write the class of a service or of a part of it, and give the attribute for it."""
         body = [self._below(each) for each in node.children.values()]
         name = self.namer.take(f"_{camel(*node.path)}")
@@ -174,11 +182,11 @@ class Writer:
         if len(node.path) == 1 and (errors := self._errors(service, name)) is not None:
             body.insert(0, field_of("errors", errors))
         doc = f"Service {node.queue}." if len(node.path) == 1 else f"Tasks of {node.queue}."
-        self._classes.append(documented(name, [self.imports.name("ServiceBase")], doc, body))
+        self.classes.append(documented(name, [self.imports.name("ServiceBase")], doc, body))
         return field_of(node.attribute, ast.Name(name))
 
     def _below(self, node: Node) -> ast.stmt:
-        return self._service(node) if node.task is None else self._task(node, node.task)
+        return self.service(node) if node.task is None else self._task(node, node.task)
 
     def _errors(self, service: Service, owner: str) -> ast.expr | None:
         """Write the errors that a service's tasks declare."""
@@ -197,13 +205,13 @@ class Writer:
             bases = [self.imports.name("RemoteError")]
             if error.base in BASES:
                 bases.append(self.imports.name(error.base))
-            self._classes.append(documented(own, bases, error.doc, []))
+            self.classes.append(documented(own, bases, error.doc, []))
             fields.append(field_of(attribute, self.imports.of("type", ast.Name(own))))
         if not fields:
             return None
         own = self.namer.take(f"{owner}Errors")
         doc = f"What the tasks of {service.queue} declare to raise."
-        self._classes.append(documented(own, [], doc, fields))
+        self.classes.append(documented(own, [], doc, fields))
         return ast.Name(own)
 
     # ----- tasks
@@ -217,7 +225,7 @@ class Writer:
         parameters, result = self._types(node.queue, spec)
         writer = TaskWriter(self.imports, parameters, result, doc, known.deprecated)
         base = self.imports.of("TaskBase", tuples_of(parameters, self.imports), result)
-        self._classes.append(documented(name, [base], doc, [*below, *writer.methods()]))
+        self.classes.append(documented(name, [base], doc, [*below, *writer.methods()]))
         return field_of(node.attribute, ast.Name(name))
 
     def _types(self, queue: str, spec: TaskSpec) -> tuple[Parameters, ast.expr]:

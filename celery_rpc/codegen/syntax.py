@@ -4,6 +4,8 @@ import ast
 import inspect
 from collections.abc import Iterator, Sequence
 
+from celery_rpc.codegen.names import is_part
+
 #: All that a generated module may hold; whatever a remote name or text did, it is one of these.
 ALLOWED: tuple[type[ast.AST], ...] = (
     *(ast.Module, ast.ImportFrom, ast.alias, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef),
@@ -65,12 +67,18 @@ def function(
     return kind(name, arguments, body, list(decorators), returns, lineno=0)
 
 
+def is_source(node: ast.ImportFrom) -> bool:
+    """Tell whether a generated module may import from there: from its own parts, too."""
+    module = node.module or ""
+    return not node.level and (module in SOURCES or is_part(module))
+
+
 def strangers(tree: ast.AST) -> Iterator[str]:
     """Name what a generated module must not hold."""
     for node in ast.walk(tree):
         if not isinstance(node, ALLOWED):
             yield type(node).__name__
-        elif isinstance(node, ast.ImportFrom) and (node.level or node.module not in SOURCES):
+        elif isinstance(node, ast.ImportFrom) and not is_source(node):
             yield f"import from {node.module}"
         elif isinstance(node, ast.Call) and not (
             isinstance(node.func, ast.Name) and node.func.id.removeprefix("_") in CALLED

@@ -3,15 +3,17 @@
 import difflib
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
-from celery_rpc.codegen.names import is_plain
+from celery_rpc.codegen.names import is_part, is_plain
 from celery_rpc.errors import CodegenError
 
 MARK = "# Written by celery-rpc genstubs; changes are lost. sha256:"
+
+CHANGED = "was changed since it was written"
 
 SUFFIXES = frozenset({".py", ".pyi"})
 
@@ -57,13 +59,47 @@ class Folder:
                 raise CodegenError(f"{target} cannot be written: {error.strerror}") from error
         return stale
 
-    def differences(self, files: Mapping[str, str]) -> Iterator[str]:
-        """Give the lines of a diff from what is there to what would be written."""
+    def left_over(self, files: Collection[str]) -> list[str]:
+        """Give the parts of a registry that were written once and are none of the files now.
+
+        Raises:
+            CodegenError: one was changed since it was written.
+        """
+        found = [
+            path.name
+            for path in (sorted(self.path.iterdir()) if self.path.is_dir() else [])
+            if path.suffix == ".pyi" and is_part(path.stem) and path.name not in files
+        ]
+        return [name for name in found if self._is_left(self.target(name))]
+
+    def _is_left(self, target: Path) -> bool:
+        """Tell whether a file was written by this; one of somebody else is not in the way."""
+        if target.is_symlink() or not target.is_file():
+            return False
+        found = read(target) or ""
+        if found.startswith(MARK) and not is_ours(found):
+            raise CodegenError(f"{target} {CHANGED}: move it away, or delete it")
+        return is_ours(found)
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Delete what is left over.
+
+        Raises:
+            CodegenError: a file cannot be deleted.
+        """
+        for target in map(self.target, names):
+            try:
+                target.unlink(missing_ok=True)
+            except OSError as error:
+                raise CodegenError(f"{target} cannot be deleted: {error.strerror}") from error
+
+    def differences(self, files: Mapping[str, str | None]) -> Iterator[str]:
+        """Give the lines of a diff from what is there to what would be; None: would be deleted."""
         for name, text in files.items():
             target = self.target(name)
             yield from difflib.unified_diff(
                 (read(target) or "").splitlines(),
-                sealed(text).splitlines(),
+                (sealed(text) if text is not None else "").splitlines(),
                 f"{target} as it is",
                 f"{target} as it would be",
                 lineterm="",
@@ -83,7 +119,7 @@ class Folder:
     def _differs(self, target: Path, text: str) -> bool:
         found = read(target)
         if found is not None and not is_ours(found):
-            what = "was changed since it was written" if found.startswith(MARK) else "is not ours"
+            what = CHANGED if found.startswith(MARK) else "is not ours"
             raise CodegenError(f"{target} {what}: move it away, or delete it")
         return found != text
 

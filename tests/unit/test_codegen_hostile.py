@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from celery_rpc.codegen.models import Kind
+from celery_rpc.codegen.parts import registry_of
 from celery_rpc.codegen.stubs import Written, module_of, stub_of
 from celery_rpc.codegen.syntax import strangers
 from celery_rpc.codegen.writer import MARK, Folder
@@ -19,6 +20,9 @@ from tests.unit.hostile import ATTACKS, catalog_of, catalogs, model_kinds
 #: How many catalogs are tried; as for the faults, $HYPOTHESIS_PROFILE asks for more.
 EXAMPLES = {"long": 5_000, "nightly": 20_000}.get(os.environ.get("HYPOTHESIS_PROFILE", ""), 1_000)
 
+#: Bytes of a file's name, less those of a draft of it.
+LONGEST_FILE = 200
+
 
 def assert_harmless(written: Written) -> None:
     """Hold a generated module to what it may be."""
@@ -28,6 +32,16 @@ def assert_harmless(written: Written) -> None:
     assert ast.unparse(tree) == ast.unparse(written.tree), "what is read is what was meant"
     assert all(ch == "\n" or ch.isprintable() for ch in text)
     compile(text, "generated", "exec", dont_inherit=True)
+
+
+def assert_parts_are_harmless(catalog: Catalog) -> None:
+    """Hold each module of a split registry to what it may be, and to be a file of its own."""
+    parts = registry_of(catalog, max_tasks=0)
+    for written in parts.values():
+        assert_harmless(written)
+    files = {Folder(Path("stubs")).target(f"{name}.pyi") for name in parts}
+    assert len({str(file).lower() for file in files}) == len(parts)
+    assert all(len(file.name) < LONGEST_FILE for file in files)
 
 
 @pytest.mark.watchdog(3600)
@@ -42,6 +56,7 @@ def assert_harmless(written: Written) -> None:
 def test_S04_what_is_made_of_any_catalog_is_harmless(catalog: Catalog, models: Kind) -> None:
     assert_harmless(stub_of(catalog, models=models))
     assert_harmless(module_of(catalog, name="Hostile", models=models))
+    assert_parts_are_harmless(catalog)
 
 
 def everywhere(attack: str) -> Catalog:
@@ -88,6 +103,7 @@ def test_S04_known_attacks_stay_text(attack: str, models: Kind) -> None:
     written = stub_of(catalog, models=models)
     assert_harmless(written)
     assert_harmless(module_of(catalog, name="Hostile", models=models))
+    assert_parts_are_harmless(catalog)
     assert "class _SafeUntouched(" in written.text
 
 
