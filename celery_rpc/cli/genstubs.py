@@ -1,5 +1,8 @@
 """``genstubs``: types of the services for editors and type checkers."""
 
+import gc
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -68,7 +71,8 @@ def genstubs(
     """
     check_names(module, models)
     catalog = read_catalog(ctx, queues)
-    files, report = generated(catalog, module, cast("Kind", models))
+    with uncollected():
+        files, report = generated(catalog, module, cast("Kind", models))
     folder = Folder(output or Path("." if module or wheel else "stubs"))
     left = [] if module else folder.left_over(files)
     if wheel:
@@ -100,6 +104,18 @@ def check_names(module: str | None, models: str) -> None:
         raise ConfigurationError(f"--models {models} makes classes: say --module NAME for them")
     if module is not None and (not is_plain(module) or module.startswith(("_", "celery_rpc"))):
         raise ConfigurationError(f"--module {module!r} is no name for a module of your own")
+
+
+@contextmanager
+def uncollected() -> Generator[None]:
+    """Look for no garbage: among large trees, which are kept, that takes a fifth of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def generated(catalog: Catalog, module: str | None, models: Kind) -> tuple[dict[str, str], Report]:
