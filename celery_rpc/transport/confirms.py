@@ -1,6 +1,6 @@
 """Confirms: what one AMQP channel was given to publish, until the broker has confirmed it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -43,10 +43,10 @@ class Confirms:
                 self.refuse(task_id, refusal)
             receipt.settle(task_id, refusal)
 
-    def _up_to(self, tag: int) -> Iterator[int]:
+    def _up_to(self, tag: int) -> list[int]:
         """Give the open tags up to one, oldest first; writers may add others meanwhile."""
-        while self.open and (oldest := next(iter(self.open))) <= tag:
-            yield oldest
+        # list() of a dict is one step for the interpreter; a loop over it would see it grow.
+        return [each for each in list(self.open) if each <= tag]
 
     def fail(self, error: Exception) -> None:
         """Refuse all that is open: the broker closed the channel."""
