@@ -238,9 +238,11 @@ class LiveCaller:
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
         live = [each.queue for each in catalog.services.values() if each.workers]
         online = ", ".join(live[:20]) or "nothing"
+        window = self.options.discovery_window
+        doubt = f"; some workers did not answer within {window:g} s, perhaps the ones sought"
         return NoSuchService(
             f"no worker listens on queue {queue!r} at {self.options.broker}{hint} "
-            f"(online: {online})",
+            f"(online: {online}{doubt if catalog.complete is False else ''})",
             service=queue,
             near=near,
             name=queue,

@@ -28,7 +28,8 @@ def shop(broker: Broker) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def client(broker: Broker, shop: Any) -> Iterator[Any]:
-    with connect(broker.url) as made:
+    # Four workers that have just started, on a machine with much else to do, may take a while.
+    with connect(broker.url, discovery_window=10.0) as made:
         yield made
 
 

@@ -216,6 +216,8 @@ class TestSimulated:
             catalog = client.refresh()
             assert catalog.complete is False
             assert any("19 of 20 mailboxes" in each for each in catalog.diagnostics)
+            with pytest.raises(NoSuchService, match=r"online: q; some workers did not answer"):
+                client.other  # noqa: B018
 
 
 def test_a_rabbitmq_fleet_is_collected_until_it_is_quiet(rabbitmq: Any) -> None:
