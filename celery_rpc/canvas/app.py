@@ -13,12 +13,13 @@ from typing import Any
 from celery import Celery
 from celery.backends.base import Backend
 
+from celery_rpc.canvas.client import LaunchClient
 from celery_rpc.canvas.graph import Graph
-from celery_rpc.canvas.launch import LaunchClient, launch, started
-from celery_rpc.canvas.lowering import listed, lower
+from celery_rpc.canvas.launch import launch, started
+from celery_rpc.canvas.lowering import lower
 from celery_rpc.canvas.nodes import Given, Node
 from celery_rpc.canvas.results import GroupReply
-from celery_rpc.canvas.stock import GroupResult, Signature
+from celery_rpc.canvas.stock import GroupResult, Signature, listed
 from celery_rpc.deadline import NEVER
 
 
@@ -159,7 +160,7 @@ class ReplyBackend(Backend):  # type: ignore[misc]
         """Send the body when the header's results are there; they are expected from now on."""
         _, results = header_result_args
         graph = Graph()
-        guards = tuple(listed(body.options, "link_error"))
+        guards = tuple(listed(body.options.get("link_error")))
         header = graph.join([given(graph, result, guards) for result in results])
         graph.end = lower(graph, body, source=header)
         started(graph, self.client, NEVER)

@@ -3,14 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 from uuid import uuid4
 
-from celery_rpc.call import Call, CallOptions
+from celery_rpc.call import Call
+from celery_rpc.canvas.client import LaunchClient
+from celery_rpc.canvas.errbacks import stamp
 from celery_rpc.canvas.graph import Graph
 from celery_rpc.canvas.nodes import Gate, Given, Node, Passing, Step
 from celery_rpc.canvas.results import GroupReply, result_of
-from celery_rpc.canvas.run import Run, RunClient
+from celery_rpc.canvas.run import Run
 from celery_rpc.deadline import NEVER, Deadline
 from celery_rpc.errors import CanvasError
 from celery_rpc.pending import Pending
@@ -18,18 +20,6 @@ from celery_rpc.pending import Pending
 #: A chain of at most so many plain tasks goes to the workers whole; each message of a longer one
 #: would carry all that is left of it.
 LONGEST_LINE = 16
-
-
-class LaunchClient(RunClient, Protocol):
-    """What a launch needs of its client."""
-
-    @property
-    def reply_to(self) -> str: ...
-    @property
-    def max_in_flight(self) -> int: ...
-    def send_calls(self, calls: Sequence[Call]) -> list[Pending]: ...
-    def check_step(self, step: Step) -> bool: ...
-    def bind_step(self, step: Step) -> tuple[Sequence[Any], Mapping[str, Any]]: ...
 
 
 def launch(graph: Graph, client: LaunchClient, deadline: Deadline = NEVER) -> Any:
@@ -49,7 +39,7 @@ def launch(graph: Graph, client: LaunchClient, deadline: Deadline = NEVER) -> An
 
 def started(graph: Graph, client: LaunchClient, deadline: Deadline, **how: Any) -> Run:
     """Run a graph on the client."""
-    stamp(graph, client)
+    stamp(graph, client.reply_to)
     return Run(graph, client, ends=graph.ends, deadline=deadline, **how).start()
 
 
@@ -141,7 +131,7 @@ class Whole:
     def __init__(self, graph: Graph, client: LaunchClient) -> None:
         self.graph = graph
         self.client: Any = client
-        stamp(graph, client)
+        stamp(graph, client.reply_to)
         self._pending: dict[int, Pending] = {}
         self._ids = [node.id or client.new_id() for node in graph.nodes]
 
@@ -221,25 +211,3 @@ def message(step: Step, options: Mapping[str, Any]) -> dict[str, Any]:
         "subtask_type": None,
         "immutable": step.passing is Passing.NOTHING,
     }
-
-
-def stamp(graph: Graph, client: LaunchClient) -> None:
-    """Let errbacks answer to this client: their worker's own reply queue is read by nobody."""
-    stamped: dict[int, CallOptions] = {}
-    for step in graph.steps:
-        if step.options.link_error:
-            known = stamped.get(id(step.options))
-            if known is None:
-                known = stamped[id(step.options)] = answering(step.options, client.reply_to)
-            step.options = known
-
-
-def answering(options: CallOptions, reply_to: str) -> CallOptions:
-    errbacks = options.link_error
-    listed = errbacks if isinstance(errbacks, list | tuple) else [errbacks]
-    return replace(
-        options,
-        link_error=[
-            {**each, "options": {**each["options"], "reply_to": reply_to}} for each in listed
-        ],
-    )

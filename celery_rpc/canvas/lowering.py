@@ -12,7 +12,7 @@ from typing import Any
 from celery_rpc.address import Address
 from celery_rpc.call import DEFAULTS, CallOptions
 from celery_rpc.canvas.nodes import Node, Nodes, Passing, Step
-from celery_rpc.canvas.stock import Chain, Chord, Chunks, Group, Signature, to_signature
+from celery_rpc.canvas.stock import Chain, Chord, Chunks, Group, Signature, listed, to_signature
 from celery_rpc.errors import CanvasError
 from celery_rpc.retry import Retry
 
@@ -51,7 +51,7 @@ class Context:
         return replace(
             self,
             options={name: value for name, value in options.items() if name not in OWN},
-            errbacks=(*self.errbacks, *listed(options, "link_error")),
+            errbacks=(*self.errbacks, *listed(options.get("link_error"))),
         )
 
 
@@ -99,7 +99,7 @@ class Lowering:
         if end is None:
             return None
         end.id = end.id or options.get("task_id")
-        for callback in listed(options, "link"):
+        for callback in listed(options.get("link")):
             reached = self.lower(callback, Context(end, aside=True))
             end.callbacks += [] if reached is None else [reached]
         for rest in reversed(options.get("chain") or ()):
@@ -151,7 +151,7 @@ class Lowering:
             args=(*inside.args, *signature.args),
             kwargs={**signature.kwargs.get("kwargs", {}), **inside.kwargs},
             errbacks=(),
-            guards=(*inside.guards, *inside.errbacks, *listed(body.options, "link_error")),
+            guards=(*inside.guards, *inside.errbacks, *listed(body.options.get("link_error"))),
         )
         tasks = signature.tasks
         members = self.members(tasks if isinstance(tasks, Group) else Group(tasks), header)
@@ -186,7 +186,7 @@ class Lowering:
     def options(self, options: Mapping[str, Any], errbacks: Sequence[Any]) -> CallOptions:
         """Read the options of a task, once for all that have the same."""
         own = {k: v for k, v in options.items() if k not in OWN and k not in ADDRESS}
-        errbacks = [*listed(options, "link_error"), *errbacks]
+        errbacks = [*listed(options.get("link_error")), *errbacks]
         if errbacks:
             own["link_error"] = errbacks
         if not own:
@@ -213,14 +213,6 @@ def only_member(signature: Any) -> Any:
             break
         signature = tasks[0]
     return signature
-
-
-def listed(options: Mapping[str, Any], name: str) -> list[Any]:
-    """Give one signature or several as a list."""
-    found = options.get(name)
-    if found is None:
-        return []
-    return list(found) if isinstance(found, list | tuple) else [found]
 
 
 def address_of(signature: Any) -> Address:

@@ -1,5 +1,6 @@
 """Nodes: the points of a graph, and what each makes of the values before it; pure."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -43,14 +44,19 @@ class Node:
         """What it follows: the parent of its result, as Celery calls it."""
         return self.after[0] if self.after else None
 
+
+@dataclass(eq=False, slots=True)
+class Junction(Node, ABC):
+    """A point that has its value once those before it have theirs; no message is sent for it."""
+
+    @abstractmethod
     def value(self, values: Sequence[Any]) -> Any:
-        """Make this node's value of those before it."""
-        raise NotImplementedError
+        """Make its value of those before it."""
 
 
 @dataclass(eq=False, slots=True)
-class Join(Node):
-    """The values of several nodes as one list; no message is sent for it."""
+class Join(Junction):
+    """The values of several nodes as one list."""
 
     #: What its members follow.
     before: Node | None = None
@@ -64,7 +70,7 @@ class Join(Node):
 
 
 @dataclass(eq=False, slots=True)
-class Gate(Node):
+class Gate(Junction):
     """The first of several values, once all of them are there."""
 
     @property

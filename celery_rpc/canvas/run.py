@@ -1,30 +1,29 @@
 """Run: a graph under way. It moves on when a reply arrives, in the thread that brought it."""
 
 import logging
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from functools import partial
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any
 
-from celery_rpc.address import Address
 from celery_rpc.call import Call, CallOptions, Decode
+from celery_rpc.canvas.client import RunClient
+from celery_rpc.canvas.course import Course
+from celery_rpc.canvas.errbacks import Errbacks
 from celery_rpc.canvas.nodes import Given, Join, Node, Nodes, Step
 from celery_rpc.canvas.progress import ENDED, RunStatus, StepState
 from celery_rpc.canvas.results import result_of
 from celery_rpc.canvas.snapshot import snapshot
-from celery_rpc.clock import Alarm, Clock
+from celery_rpc.clock import Alarm
 from celery_rpc.config import UNSET, Unset
 from celery_rpc.deadline import NEVER, Deadline
 from celery_rpc.errors import (
     CallCancelled,
     ClientClosed,
     DeadlineExceeded,
-    NoSuchTask,
     Overloaded,
-    RemoteError,
-    WorkerLost,
 )
 from celery_rpc.fork import renew_after_fork
 from celery_rpc.pending import Outcome, Pending
@@ -41,23 +40,6 @@ PAUSE = 0.02
 
 #: Alarms that are of no step: the run's deadline, and the next look for room.
 DEADLINE, NO_ROOM = -1, -2
-
-
-class RunClient(Protocol):
-    """What a run needs of its client. Nothing in it blocks."""
-
-    @property
-    def clock(self) -> Clock: ...
-    @property
-    def timeout(self) -> float | None: ...
-    def new_id(self) -> str: ...
-    def decoder(self, address: Address, task: str) -> Decode | None: ...
-    def reply(self, task_id: str) -> Reply[Any]: ...
-    def send_step(self, call: Call, pending: Pending | None) -> Pending: ...
-    def hold(self, pending: Pending) -> None: ...
-    def forget(self, task_id: str) -> None: ...
-    def revoke(self, pendings: Sequence[Pending], terminate: bool, signal: str) -> None: ...
-    def run_errback(self, signature: Any, task_id: str) -> None: ...
 
 
 OnChange = Callable[[Step, StepState], object]
@@ -86,24 +68,14 @@ class Run:
         self._ends = ends
         self._limit = limit
         self._on_change = on_change
-        self._states = [StepState.WAITING] * len(graph)
-        self._values: list[Any] = [None] * len(graph)
-        self._failures: dict[int, Outcome] = {}
-        self._missing = [len(node.after) for node in graph.nodes]
-        self._followers: list[list[int]] = [[] for _ in graph.nodes]
+        self._course = Course(graph.nodes, self._moved)
         #: The nodes' own where somebody has frozen them; a graph can be run again.
         self._ids = [node.id or self.client.new_id() for node in graph.nodes]
-        for node in graph.nodes:
-            for parent in node.after:
-                self._followers[parent.index].append(node.index)
-        self._left = len(graph)
-        self._ready: deque[int] = deque()
         self._flying: dict[int, Pending] = {}
         #: Of nodes whose result somebody has asked for.
         self._asked: dict[int, Pending] = {}
         self._attempts: dict[int, Attempts] = {}
-        #: Errbacks that were called, by identity: they are shared by what they stand guard over.
-        self._called: set[int] = set()
+        self._errbacks = Errbacks()
         self._options: dict[int, CallOptions] = {}
         self._alarms: dict[int, Alarm] = {}
         self._inbox: deque[Callable[[], object]] = deque()
@@ -126,8 +98,7 @@ class Run:
         for node in self.graph.nodes:
             if isinstance(node, Given):
                 self._await(node.index, self.id_of(node))
-            elif not node.after:
-                self._reach(node.index)
+        self._course.begin()
         if not self.graph.nodes:
             self._finish()
 
@@ -147,29 +118,19 @@ class Run:
             finally:
                 self._lock.release()
 
-    def _reach(self, index: int) -> None:
-        """All that a node waits for is there."""
-        node = self.graph.nodes[index]
-        if isinstance(node, Step):
-            self._ready.append(index)
-        else:
-            self._succeed(index, node.value(self._before(node)))
-
-    def _before(self, node: Node) -> list[Any]:
-        return [self._values[parent.index] for parent in node.after]
-
     def _send_ready(self) -> None:
+        ready = self._course.ready
         room = self._limit - len(self._flying)
-        if room < min(len(self._ready), self._limit // 4):
+        if room < min(len(ready), self._limit // 4):
             return  # the workers have plenty: later, many go out by one publish
-        while self._ready and len(self._flying) < self._limit:
-            index = self._ready.popleft()
-            if self._states[index] is not StepState.WAITING:
+        while ready and len(self._flying) < self._limit:
+            index = ready.popleft()
+            if self._course.states[index] is not StepState.WAITING:
                 continue
             try:
                 self._send(index, self.graph.nodes[index])  # type: ignore[arg-type]
             except Overloaded:  # the client's other calls have taken all places
-                self._ready.appendleft(index)
+                ready.appendleft(index)
                 self._look_again()
                 return
 
@@ -191,10 +152,10 @@ class Run:
         except Exception as error:  # it is this step's, whatever it is: the others go on
             self._ended(index, Outcome("FAILURE", error=error))
             return
-        self._change(index, StepState.SENT)
+        self._course.move(index, StepState.SENT)
         if step.options.ignore_result:  # no reply comes, and nobody waits for it
             self.client.forget(pending.id)
-            self._succeed(index, None)
+            self._course.succeed(index, None)
             return
         self._fly(index, pending)
         if step.patience is not None:
@@ -203,7 +164,7 @@ class Run:
             )
 
     def _call(self, step: Step, again: bool) -> Call:
-        args, kwargs = step.arguments(self._before(step))
+        args, kwargs = step.arguments(self._course.before(step))
         left = self.deadline.remaining()
         limits = [each for each in (step.patience, left) if each is not None]
         return Call(
@@ -244,57 +205,38 @@ class Run:
         if alarm is not None:
             alarm.cancel()
         if outcome.error is None:
-            self._succeed(index, outcome.value)
+            self._course.succeed(index, outcome.value)
         elif not self._try_again(index, outcome):
-            self._call_errbacks(index, outcome)
-            self._fail(index, outcome, StepState.FAILURE)
+            node = self.graph.nodes[index]
+            for errback in self._errbacks.due(node, outcome.error):
+                self.client.run_errback(errback, self.id_of(node))
+            self._course.fail(index, outcome)
 
-    def _succeed(self, index: int, value: Any) -> None:
-        reached = [(index, value)]
-        while reached:
-            index, value = reached.pop()
-            self._values[index] = value
-            self._end(index, StepState.SUCCESS)
-            for follower in self._followers[index]:
-                self._missing[follower] -= 1
-                if self._missing[follower] == 0 and self._states[follower] is StepState.WAITING:
-                    node = self.graph.nodes[follower]
-                    if isinstance(node, Step):
-                        self._ready.append(follower)
-                    else:
-                        reached.append((follower, node.value(self._before(node))))
-
-    def _fail(self, index: int, outcome: Outcome, state: StepState) -> None:
-        """End a node by a failure, and skip all that depends on it."""
-        failed = [index]
-        while failed:
-            index = failed.pop()
-            if self._states[index] in ENDED:
-                continue
-            self._failures[index] = outcome
-            self._end(index, state)
-            state = StepState.SKIPPED
-            failed += self._followers[index]
-
-    def _end(self, index: int, state: StepState) -> None:
-        self._change(index, state)
-        asked = self._asked.get(index)
+    def _moved(self, index: int, state: StepState) -> None:
+        """Tell whoever waits for a node, or watches the run."""
+        node = self.graph.nodes[index]
+        if self._on_change is not None and isinstance(node, Step):
+            try:
+                self._on_change(node, state)
+            except Exception:  # it is the user's, and the run goes on
+                log.exception("a callback of %r failed", self)
+        asked = self._asked.get(index) if state in ENDED else None
         if asked is not None:
-            asked.resolve(self._outcome(index))
-        self._left -= 1
-        if self._left == 0:
+            asked.resolve(self._course.outcome(index))
+        if self._course.over:
             self._finish()
 
     def _finish(self) -> None:
         for alarm in self._alarms.values():
             alarm.cancel()
         self._alarms.clear()
-        failed = [self._failures[n.index] for n in self._ends if n.index in self._failures]
+        failures = self._course.failures
+        failed = [failures[node.index] for node in self._ends if node.index in failures]
         if failed:
             self._over.resolve(failed[0])
             return
         self._over.decode = self._read_ends
-        values = [self._values[node.index] for node in self._ends]
+        values = [self._course.values[node.index] for node in self._ends]
         self._over.resolve(Outcome("SUCCESS", values[0] if len(values) == 1 else values))
 
     def _read_ends(self, value: Any) -> Any:
@@ -312,15 +254,6 @@ class Run:
     def _decode(self, node: Node) -> Decode | None:
         return self.client.decoder(node.address, node.task) if isinstance(node, Step) else None
 
-    def _change(self, index: int, state: StepState) -> None:
-        self._states[index] = state
-        node = self.graph.nodes[index]
-        if self._on_change is not None and isinstance(node, Step):
-            try:
-                self._on_change(node, state)
-            except Exception:  # it is the user's, and the run goes on
-                log.exception("a callback of %r failed", self)
-
     # ----- failures
 
     def _try_again(self, index: int, outcome: Outcome) -> bool:
@@ -337,25 +270,11 @@ class Run:
             pause = attempts.pause_after(outcome.error)
         except Exception:  # it is the error itself: there is no further attempt
             return False
-        self._change(index, StepState.WAITING)
+        self._course.move(index, StepState.WAITING)
         self._alarms[index] = self.client.clock.after(
-            pause, lambda: self._post(lambda: self._ready.append(index))
+            pause, lambda: self._post(lambda: self._course.ready.append(index))
         )
         return True
-
-    def _call_errbacks(self, index: int, outcome: Outcome) -> None:
-        node = self.graph.nodes[index]
-        errbacks = list(node.errbacks)
-        # The worker of a task that failed has called the errbacks that came with it.
-        if isinstance(node, Step) and not isinstance(
-            outcome.error, RemoteError | WorkerLost | NoSuchTask
-        ):
-            own = node.options.link_error or ()
-            errbacks += own if isinstance(own, list | tuple) else [own]
-        for errback in errbacks:
-            if id(errback) not in self._called:
-                self._called.add(id(errback))
-                self.client.run_errback(errback, self.id_of(node))
 
     def _too_late(self, pending: Pending, step: Step) -> None:
         self.client.forget(pending.id)
@@ -371,18 +290,12 @@ class Run:
         """The run's deadline has come."""
         self._post(partial(self._stop, StepState.FAILURE, late))
 
-    def _stop(self, state: StepState, error: "Callable[[str, StepState], Exception]") -> None:
+    def _stop(self, state: StepState, error: Callable[[str, StepState], Exception]) -> None:
         """End all that has not ended."""
-        flying = dict(self._flying)
+        flying = list(self._flying.values())
         self._flying.clear()
-        self._ready.clear()
-        for index, node in enumerate(self.graph.nodes):
-            if self._states[index] not in ENDED:
-                name = node.label if isinstance(node, Step) else f"list {index}"
-                failure = error(name, self._states[index])
-                self._failures[index] = Outcome("REVOKED", error=failure)
-                self._end(index, state)
-        for pending in flying.values():
+        self._course.stop(state, error)
+        for pending in flying:
             self.client.forget(pending.id)
 
     # ----- asking
@@ -402,8 +315,8 @@ class Run:
         if known is not None:
             return known
         made = self._asked.setdefault(index, self._meeting_point(node))
-        if self._states[index] in ENDED:
-            made.resolve(self._outcome(index))
+        if self._course.states[index] in ENDED:
+            made.resolve(self._course.outcome(index))
         return made
 
     def _meeting_point(self, node: Node) -> Pending:
@@ -415,26 +328,21 @@ class Run:
         made.decode = self._decode(node)
         return made
 
-    def _outcome(self, index: int) -> Outcome:
-        failure = self._failures.get(index)
-        return failure if failure is not None else Outcome("SUCCESS", self._values[index])
-
     def status(self) -> RunStatus:
         """Count the steps by how far they have come."""
-        counts = Counter(self._states[step.index] for step in self.graph.steps)
-        return RunStatus(*(counts[state] for state in StepState))
+        return self._course.status()
 
     def state(self, step: Node) -> StepState:
         """Tell how far a step has come."""
-        return self._states[step.index]
+        return self._course.states[step.index]
 
     def value(self, node: Node) -> Any:
         """Give the value of a node that has been reached."""
-        return self._values[node.index]
+        return self._course.values[node.index]
 
     def error(self, node: Node) -> Exception | None:
         """Give the error of a step that has failed, or that depends on one."""
-        failure = self._failures.get(node.index)
+        failure = self._course.failures.get(node.index)
         return None if failure is None else failure.error
 
     def snapshot(self) -> dict[str, Any]:

@@ -16,3 +16,10 @@ StarMap: Any = canvas.xstarmap
 Chunks: Any = canvas.chunks
 GroupResult: Any = result.GroupResult
 to_signature: Any = canvas.maybe_signature
+
+
+def listed(callbacks: Any) -> list[Any]:
+    """Give as a list what an option such as ``link`` has: nothing, one signature, or several."""
+    if callbacks is None:
+        return []
+    return list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]

@@ -1,0 +1,111 @@
+"""Course: how far each node of a graph has come, and which steps may go next; pure."""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from celery_rpc.canvas.nodes import Given, Junction, Node, Step
+from celery_rpc.canvas.progress import ENDED, RunStatus, StepState
+from celery_rpc.pending import Outcome
+
+#: Told of each node that has come further: its place, and its state.
+Moved = Callable[[int, StepState], object]
+
+
+class Course:
+    """The states and values of a graph's nodes. One thread at a time may move it on."""
+
+    def __init__(self, nodes: Sequence[Node], moved: Moved) -> None:
+        self.nodes = nodes
+        self.states = [StepState.WAITING] * len(nodes)
+        self.values: list[Any] = [None] * len(nodes)
+        self.failures: dict[int, Outcome] = {}
+        #: Steps for which all is there that they wait for, in their turn.
+        self.ready: deque[int] = deque()
+        self._moved = moved
+        self._missing = [len(node.after) for node in nodes]
+        self._followers: list[list[int]] = [[] for _ in nodes]
+        for node in nodes:
+            for parent in node.after:
+                self._followers[parent.index].append(node.index)
+        self._left = len(nodes)
+
+    @property
+    def over(self) -> bool:
+        """True once every node has ended."""
+        return self._left == 0
+
+    def begin(self) -> None:
+        """Reach what waits for nothing."""
+        self._reach(n for n in self.nodes if not n.after and not isinstance(n, Given))
+
+    def succeed(self, index: int, value: Any) -> None:
+        """End a node by its value, and reach what waited for nothing else."""
+        self._reach(self._arrive(index, value))
+
+    def _reach(self, nodes: Iterable[Node]) -> None:
+        """Let steps take their turn; a list has its value at once, and what waits for it may go."""
+        reached = deque(nodes)
+        while reached:
+            node = reached.popleft()
+            if isinstance(node, Junction):
+                reached += self._arrive(node.index, node.value(self.before(node)))
+            else:
+                self.ready.append(node.index)
+
+    def _arrive(self, index: int, value: Any) -> list[Node]:
+        """Take a node's value, and give those that waited for nothing else."""
+        self.values[index] = value
+        self.end(index, StepState.SUCCESS)
+        free: list[Node] = []
+        for follower in self._followers[index]:
+            self._missing[follower] -= 1
+            if self._missing[follower] == 0 and self.states[follower] is StepState.WAITING:
+                free.append(self.nodes[follower])
+        return free
+
+    def before(self, node: Node) -> list[Any]:
+        """Give the values of those that a node comes after."""
+        return [self.values[parent.index] for parent in node.after]
+
+    def fail(self, index: int, outcome: Outcome) -> None:
+        """End a node by a failure, and skip all that depends on it."""
+        state = StepState.FAILURE
+        failed = [index]
+        while failed:
+            index = failed.pop()
+            if self.states[index] in ENDED:
+                continue
+            self.failures[index] = outcome
+            self.end(index, state)
+            state = StepState.SKIPPED
+            failed += self._followers[index]
+
+    def stop(self, state: StepState, error: Callable[[str, StepState], Exception]) -> None:
+        """End all that has not ended, each by an error of its own."""
+        self.ready.clear()
+        for index, node in enumerate(self.nodes):
+            if self.states[index] not in ENDED:
+                name = node.label if isinstance(node, Step) else f"list {index}"
+                self.failures[index] = Outcome("REVOKED", error=error(name, self.states[index]))
+                self.end(index, state)
+
+    def end(self, index: int, state: StepState) -> None:
+        """Take a node for ended."""
+        self._left -= 1
+        self.move(index, state)
+
+    def move(self, index: int, state: StepState) -> None:
+        """Take a node for come so far."""
+        self.states[index] = state
+        self._moved(index, state)
+
+    def outcome(self, index: int) -> Outcome:
+        """Give the outcome of a node that has ended."""
+        failure = self.failures.get(index)
+        return failure if failure is not None else Outcome("SUCCESS", self.values[index])
+
+    def status(self) -> RunStatus:
+        """Count the steps by how far they have come."""
+        counts = Counter(self.states[node.index] for node in self.nodes if isinstance(node, Step))
+        return RunStatus(*(counts[state] for state in StepState))
