@@ -41,6 +41,7 @@ from celery_rpc.transport.base import Frame, Link, LinkDown, Receipt
 from celery_rpc.transport.confirms import Confirms
 from celery_rpc.transport.control import Command, control_message
 from celery_rpc.transport.inbound import Inbound
+from celery_rpc.transport.lowwater import can_be_raised, low_water
 from celery_rpc.transport.message import Envelope
 from celery_rpc.url import masked
 
@@ -56,6 +57,9 @@ FREIGHT = 256 * 1024
 
 #: Replies after which the reader acknowledges them, and seconds of silence after which it does.
 ACK_EVERY, ACK_AFTER = 100, 0.1
+
+#: Seconds after which a confirm is read for which nobody waits.
+CONFIRM_AFTER = 0.1
 
 #: Seconds that one write may take; the link is taken for dead after that.
 WRITE_TIMEOUT = 10.0
@@ -187,7 +191,7 @@ class AmqpLink(Link):
         unheard = self._handed_on != self._acknowledged
         patience = min(timeout, ACK_AFTER if unheard else self.options.heartbeat / 4)
         try:
-            self._readable = self._poll_for(0 if self._frames or self._jobs else patience)
+            self._readable = self._look(0 if self._frames or self._jobs else patience)
         except BROKEN as error:
             raise self._down(error) from error
         self._silent = unheard and not self._readable and timeout >= ACK_AFTER
@@ -195,6 +199,20 @@ class AmqpLink(Link):
             self._readable or self._silent or self._frames or self._jobs
             or monotonic() >= self._beat_at
         )  # fmt: skip
+
+    def _look(self, seconds: float) -> bool:
+        """Wait for bytes; leave alone a single confirm that nobody waits for.
+
+        The reply comes right after it: to wake up for each of them would cost a caller who waits
+        for the reply a fifth of its time.
+        """
+        sock = self._connection.transport.sock
+        if seconds and self._express.unhurried and can_be_raised(sock):
+            with low_water(sock, frames.ACK_SIZE + 1):
+                if self._poll_for(min(seconds, CONFIRM_AFTER)):
+                    return True
+            seconds = 0
+        return self._poll_for(seconds)
 
     def _poll_for(self, seconds: float) -> bool:
         sock = self._connection.transport.sock
@@ -317,13 +335,15 @@ class AmqpLink(Link):
 
     # ----- writing: any thread
 
-    def publish(self, envelopes: Sequence[Envelope], deadline: Deadline) -> Receipt:
+    def publish(
+        self, envelopes: Sequence[Envelope], deadline: Deadline, *, awaited: bool = True
+    ) -> Receipt:
         if not self._unblocked.is_set() and not self._unblocked.wait(deadline.remaining()):
             raise Overloaded(
                 f"{self.options.broker} blocks publishers until it has room: {self.blocked}; "
                 "nothing was sent"
             )
-        receipt = Receipt([each.id for each in envelopes])
+        receipt = Receipt([each.id for each in envelopes], awaited=awaited)
         light = [each for each in envelopes if len(each.body) <= FREIGHT]
         if light:
             self._write(self._express, "express", light, receipt, deadline)

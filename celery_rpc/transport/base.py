@@ -30,7 +30,9 @@ class Frame:
 class Receipt:
     """The broker's word on a batch of messages: each is confirmed, refused, or unknown."""
 
-    def __init__(self, ids: Sequence[str]) -> None:
+    def __init__(self, ids: Sequence[str], *, awaited: bool = True) -> None:
+        #: False when nobody waits for it: the reply says enough.
+        self.awaited = awaited
         self.refused: dict[str, Exception] = {}
         #: True when the link went down before the broker had answered for all.
         self.lost = False
@@ -125,8 +127,13 @@ class Link(ABC):
         """
 
     @abstractmethod
-    def publish(self, envelopes: Sequence[Envelope], deadline: Deadline) -> Receipt:
+    def publish(
+        self, envelopes: Sequence[Envelope], deadline: Deadline, *, awaited: bool = True
+    ) -> Receipt:
         """Send messages, each to the queue of its address.
+
+        Args:
+            awaited: False when nobody waits for the receipt; the broker's word may come later.
 
         Raises:
             Unavailable: nothing was sent.

@@ -145,7 +145,7 @@ class BrokerTransport(CallTransport):
                 receipt = self._publish([envelope], deadline, retry=retry)
             else:
                 self._reply_reader().catch_up()
-                receipt = self._write([envelope], deadline, retry=retry)
+                receipt = self._write([envelope], deadline, retry=retry, awaited=False)
             if confirm:
                 self._confirm(call.id, receipt, deadline)
         except BaseException:
@@ -234,29 +234,36 @@ class BrokerTransport(CallTransport):
     def _hand_over(self, envelopes: Sequence[Envelope], deadline: Deadline) -> None:
         """Publish for the outbox."""
         self._want_readers()
-        self._send_out(envelopes, deadline, retry=True)
+        self._send_out(envelopes, deadline, retry=True, awaited=False)
 
-    def _write(self, envelopes: Sequence[Envelope], deadline: Deadline, *, retry: bool) -> Receipt:
-        receipt = self._send_out(envelopes, deadline, retry=retry)
+    def _write(
+        self,
+        envelopes: Sequence[Envelope],
+        deadline: Deadline,
+        *,
+        retry: bool,
+        awaited: bool = True,
+    ) -> Receipt:
+        receipt = self._send_out(envelopes, deadline, retry=retry, awaited=awaited)
         for envelope in envelopes:
             announce_sent(envelope)
         return receipt
 
     def _send_out(
-        self, envelopes: Sequence[Envelope], deadline: Deadline, *, retry: bool
+        self, envelopes: Sequence[Envelope], deadline: Deadline, *, retry: bool, awaited: bool
     ) -> Receipt:
         link, _ = self._open()
         self._require(deadline if retry else Deadline.after(0))
         reader = self._reader
         connection = reader.reconnects if reader is not None else 0
         try:
-            receipt = link.publish(envelopes, deadline)
+            receipt = link.publish(envelopes, deadline, awaited=awaited)
         except Unavailable as broken:
             if not retry or reader is None or type(broken) is not Unavailable:
                 raise
             # The connection had broken unnoticed, and nothing was sent: the next one may do.
             reader.require_another(connection, deadline)
-            receipt = link.publish(envelopes, deadline)
+            receipt = link.publish(envelopes, deadline, awaited=awaited)
         for task_id, error in list(receipt.refused.items()):
             self.table.refuse(task_id, error)
         return receipt

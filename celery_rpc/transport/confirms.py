@@ -26,6 +26,11 @@ class Confirms:
         for name, error in (("basic_ack", None), ("basic_nack", Overloaded)):
             channel.events[name].add(partial(self.settle, error))
 
+    @property
+    def unhurried(self) -> bool:
+        """True when one message alone is not confirmed, and nobody waits for that."""
+        return len(self.open) == 1 and not any(r.awaited for r, _ in list(self.open.values()))
+
     def expect(self, receipt: Receipt, task_id: str) -> None:
         """Count one message; call it with the lock held, right before the write."""
         self.tag += 1

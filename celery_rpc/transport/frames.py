@@ -28,6 +28,8 @@ ACK = b"\x00\x3c\x00\x50"
 FRAME = Struct(">BHI")
 _CONTENT = Struct(">HHQH")
 _ACK_FRAME = Struct(">BHI4sQBB")
+#: Bytes of a frame that acknowledges: a confirm, for one.
+ACK_SIZE = _ACK_FRAME.size
 _ACK_ARGUMENTS = Struct(">QB")
 _SHORT, _LONG, _LONGLONG = Struct(">H"), Struct(">I"), Struct(">Q")
 

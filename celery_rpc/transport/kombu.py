@@ -90,7 +90,9 @@ class KombuLink(Link):
         frames, self._frames = self._frames, []
         return frames
 
-    def publish(self, envelopes: Sequence[Envelope], deadline: Deadline) -> Receipt:
+    def publish(
+        self, envelopes: Sequence[Envelope], deadline: Deadline, *, awaited: bool = True
+    ) -> Receipt:
         def send(producer: Any) -> None:
             for each in envelopes:
                 properties = dict(each.properties)

@@ -204,7 +204,9 @@ class RedisLink(Link):
 
     # ----- writing: any thread
 
-    def publish(self, envelopes: Sequence[Envelope], deadline: Deadline) -> Receipt:
+    def publish(
+        self, envelopes: Sequence[Envelope], deadline: Deadline, *, awaited: bool = True
+    ) -> Receipt:
         answers = self._ask([("LPUSH", self.key(each), self.pack(each)) for each in envelopes],
                             deadline, [each.id for each in envelopes])  # fmt: skip
         receipt = Receipt([each.id for each in envelopes])
