@@ -1,6 +1,7 @@
 """Results of canvases, as Celery gives them: replies with parents and children, and groups."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, Protocol, cast
 
 from typing_extensions import TypeVar
@@ -9,6 +10,7 @@ from celery_rpc.canvas.nodes import Gate, Join, Node, Step
 from celery_rpc.canvas.stock import GroupResult
 from celery_rpc.config import UNSET, Unset
 from celery_rpc.deadline import Deadline
+from celery_rpc.errors import DeadlineExceeded
 from celery_rpc.pending import Pending
 from celery_rpc.reply import Reply
 
@@ -86,7 +88,7 @@ class GroupReply(GroupBase, Generic[Values]):
         # GroupResult's constructor is not called: it subscribes to each member.
         self.id = id
         self.client = client
-        self._app = None
+        self._app = self._on_full = None
         self._members = members
         self._parent = parent
         self._results: list[Any] | None = None
@@ -159,11 +161,37 @@ class GroupReply(GroupBase, Generic[Values]):
         return cast("Values", values)
 
     def iterate(self, timeout: float | Unset | None = UNSET) -> Iterator[tuple[str, Any]]:
-        """Give (id, meta) of each member, in the order of the list."""
+        """Give (id, meta) of each member as it ends; of a group in the group, (id, its members).
+
+        Args:
+            timeout: seconds from now for all of them. Left out: the client's default.
+
+        Raises:
+            DeadlineExceeded: not all have ended in time.
+        """
         deadline = self._deadline(timeout)
+        ended: SimpleQueue[Any] = SimpleQueue()
         for result in self.results:
-            result.get(timeout=deadline.remaining(), propagate=False)
-            yield result.id, result._get_task_meta()
+            result.then(ended.put)
+        for number in range(len(self)):
+            try:
+                result = ended.get(timeout=deadline.remaining())
+            except Empty:
+                left = len(self) - number
+                raise DeadlineExceeded(f"{left} of {len(self)} results were not there") from None
+            group = isinstance(result, GroupResult)
+            yield result.id, result.results if group else result._get_task_meta()
+
+    def iter_native(
+        self,
+        timeout: float | Unset | None = UNSET,
+        interval: float = 0.5,
+        no_ack: bool = True,
+        on_message: Callable[[dict[str, Any]], object] | None = None,
+        on_interval: Callable[[], object] | None = None,
+    ) -> Iterator[tuple[str, Any]]:
+        """Give (id, meta) of each member as it ends (Celery's name for iterate)."""
+        return self.iterate(timeout)
 
     def revoke(
         self,

@@ -7,7 +7,7 @@ from typing import Any
 import celery
 import pytest
 
-from celery_rpc import chain, chord, group
+from celery_rpc import DeadlineExceeded, chain, chord, group
 from tests.servers import wait_until
 
 WAIT = 20.0
@@ -120,6 +120,19 @@ def test_a_group_result_tells_how_far_it_is(client: Any) -> None:
     assert {task_id: meta["result"] for task_id, meta in result.iterate()} == {
         each.id: each.get() for each in result
     }
+    assert sorted(meta["result"] for _, meta in result.iter_native(timeout=WAIT)) == [4, 8, 16]
+
+
+def test_members_of_a_group_are_given_as_they_end(client: Any) -> None:
+    calc = client.calc
+    result = group(calc.sleep.s(2.0), calc.add.s(1, 1), calc.fail.s("KeyError")).delay()
+    members = result.iterate(timeout=WAIT)
+    first = [next(members), next(members)]
+    assert {task_id for task_id, _ in first} == {result[1].id, result[2].id}
+    assert {meta["status"] for _, meta in first} == {"SUCCESS", "FAILURE"}
+    assert [task_id for task_id, _ in members] == [result[0].id]
+    with pytest.raises(DeadlineExceeded, match="1 of 1 results"):
+        next(group(calc.sleep.s(2.0)).delay().iterate(timeout=0.1))
 
 
 def test_a_group_shows_its_errors_beside_its_values(client: Any) -> None:
@@ -235,6 +248,8 @@ def test_map_starmap_and_chunks(client: Any) -> None:
 
 def test_celerys_own_map_and_chunks(client: Any) -> None:
     add, app = client.calc.add, client.app
+    total = client.calc.total
+    assert celery.canvas.xmap(total.s(), [[1, 2], [3]], app=app).delay().get(WAIT) == [3, 3]
     assert celery.canvas.xstarmap(add.s(), [(1, 1), (2, 2)], app=app).delay().get(WAIT) == [2, 4]
     assert celery.chunks(add.s(), [(1, 1), (2, 2)], 1, app=app)().get(WAIT) == [[2], [4]]
 
