@@ -7,7 +7,6 @@ result backend gets every chord's body before its header is sent.
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from types import TracebackType
 from typing import Any
 
 from celery import Celery
@@ -105,13 +104,8 @@ class Gathering:
     def __enter__(self) -> "Gathering":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if error is not None:
+    def __exit__(self, kind: object, *details: object) -> None:
+        if kind is not None:
             return
         plain = Graph()
         for graph in self.graphs:

@@ -11,7 +11,6 @@ from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from threading import current_thread, main_thread
-from types import TracebackType
 from typing import Literal, Self, get_args
 
 from celery import Celery
@@ -105,12 +104,7 @@ class Shop:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self.stop()
 
     def start(self) -> None:

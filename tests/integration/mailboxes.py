@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from threading import Event, Thread
-from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
@@ -45,12 +44,7 @@ class Mailboxes:
         assert self._ready.wait(10)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self._stop.set()
         self._thread.join(timeout=10)
         self._subscription.close()
@@ -103,7 +97,7 @@ class AmqpMailbox:
         self._thread.start()
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self._stop.set()
         self._thread.join(timeout=10)
         self._connection.release()

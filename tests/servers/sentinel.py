@@ -1,7 +1,6 @@
 """A private Redis with a replica and a Sentinel that watches both."""
 
 import contextlib
-from types import TracebackType
 from typing import Self
 
 import redis
@@ -34,12 +33,7 @@ class SentinelBroker:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self.stop()
 
     @property

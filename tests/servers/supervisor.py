@@ -1,7 +1,6 @@
 """Supervisor: one worker that is started again whenever it was killed."""
 
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 from tests.servers.worker import Worker
@@ -23,12 +22,7 @@ class Supervisor:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self.worker.discard()
 
     def __repr__(self) -> str:

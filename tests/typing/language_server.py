@@ -5,7 +5,6 @@ import subprocess
 import sys
 from itertools import count
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 #: Where the cursor is in a program.
@@ -38,12 +37,7 @@ class LanguageServer:
         self.notify("initialized")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self._process.kill()
         self._process.communicate()
 
