@@ -1,8 +1,6 @@
 """Models of a generated module: given as arguments, and made of results, by live workers."""
 
-import sys
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ import pytest
 from celery_rpc import connect, group
 from celery_rpc.codegen.models import Kind
 from celery_rpc.codegen.stubs import module_of
+from tests.modules import imported
 from tests.servers import Broker, Worker
 
 
@@ -22,21 +21,17 @@ def typed_worker(broker: Broker) -> Iterator[Worker]:
 
 @pytest.mark.parametrize("models", ["pydantic", "dataclass"])
 def test_generated_models_go_in_and_come_out(
-    typed_worker: Worker,
-    broker: Broker,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    models: Kind,
+    typed_worker: Worker, broker: Broker, tmp_path: Path, models: Kind
 ) -> None:
     with connect(broker.url, discovery_window=10.0) as plain:
         plain.service("typed")
         catalog = plain.detailed()
-    name = f"generated_{models}"
-    (tmp_path / f"{name}.py").write_text(module_of(catalog, name="Acme", models=models).text)
-    monkeypatch.syspath_prepend(tmp_path)
-    module: Any = import_module(name)
-    assert sys.modules[name] is module
-    with connect(broker.url, services=module.Acme, discovery_window=10.0) as typed:
+    file = tmp_path / f"generated_{models}.py"
+    file.write_text(module_of(catalog, name="Acme", models=models).text)
+    with (
+        imported(file) as module,
+        connect(broker.url, services=module.Acme, discovery_window=10.0) as typed,
+    ):
         client: Any = typed
         moved = client.typed.plain_move(module.Point(x=1, y=2))
         assert moved == module.Point(x=2, y=3)
