@@ -2,7 +2,7 @@
 
 import json
 
-from tests.acceptance.test_cli import run
+from tests.acceptance.cli import run
 from tests.servers import Broker, Worker
 
 

@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 from celery import Celery
 
-from tests.acceptance.test_cli import CLI, environment
+from tests.acceptance import cli
 from tests.servers import Broker, Worker
-
-SECONDS = 45.0
 
 HEAD = """
 from typing import Literal
@@ -108,20 +106,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stderr
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "The contract"]):
-        subprocess.run([*git, *command], cwd=folder, check=True, timeout=SECONDS)
+        subprocess.run([*git, *command], cwd=folder, check=True, timeout=cli.SECONDS)
     return folder
 
 
 def run(folder: Path, *args: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [*CLI, *args],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    return cli.run(*args, cwd=str(folder))
 
 
 @pytest.mark.parametrize("old", ["services.json", "HEAD:services.json", "shop_old:app"])
