@@ -176,7 +176,7 @@ class Mixture(RuleBasedStateMachine):
     @rule(seconds=PAUSES)
     def pause(self, seconds: float) -> None:
         self.tell(f"pause {seconds}")
-        time.sleep(seconds)
+        time.sleep(seconds)  # that is the step: what goes on meanwhile goes on
 
     def _choose(self, position: int) -> tuple[Trial, Any]:
         """Give an open call with its Reply.

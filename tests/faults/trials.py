@@ -19,9 +19,7 @@ from celery_rpc import (
     ResultError,
     Unavailable,
 )
-
-#: Seconds by which a call may end after its deadline.
-GRACE = 0.5
+from tests.faults.limits import GRACE
 
 #: What a call may end with when the network, the broker or the worker failed it.
 HONEST: tuple[type[BaseException], ...] = (Unavailable, OutcomeUnknown)
