@@ -13,7 +13,7 @@ from celery_rpc.pending import Pending
 from celery_rpc.transport.base import LinkDown
 from celery_rpc.transport.turn import Turn
 
-log = RateLimited(logging.getLogger("celery_rpc.reader"))
+log = logging.getLogger("celery_rpc.reader")
 
 T = TypeVar("T", covariant=True)
 
@@ -64,6 +64,8 @@ class Reader:
         #: the midst of that, such as KeyboardInterrupt in a thread that reads for itself, has torn
         #: the stream, and the link is of no use any more.
         self._torn = False
+        #: One a reader: a link that breaks often must not silence another client's.
+        self._log = RateLimited(log)
         self._thread = Thread(target=self._run, name=f"celery-rpc-{name}", daemon=True)
         self._thread.start()
 
@@ -188,7 +190,7 @@ class Reader:
                 kept = self.source.connect(self._connect_timeout)
             except Exception as error:  # whatever it is, waiting callers are told
                 if not isinstance(error, RpcError):
-                    log.exception("connecting failed")
+                    self._log.exception("connecting failed")
                 self.error = error
                 self._pause(pause)
                 pause = min(longest, pause * factor)
@@ -216,10 +218,10 @@ class Reader:
             except LinkDown as down:
                 if not self._stop.is_set():
                     self.reconnects += 1
-                    log.warning("the link is down, connecting again: %s", down)
+                    self._log.warning("the link is down, connecting again: %s", down)
                 return
             except Exception:  # a bug here must not end the thread that everybody waits for
-                log.exception("reading failed; connecting again")
+                self._log.exception("reading failed; connecting again")
                 self._stop.wait(0.1)
                 return
 

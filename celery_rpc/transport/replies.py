@@ -17,7 +17,7 @@ from celery_rpc.transport.base import Frame
 from celery_rpc.transport.outcome import BAD_JSON, Malformed, Registry, parse_meta, to_outcome
 from celery_rpc.transport.skew import Skew
 
-log = RateLimited(logging.getLogger("celery_rpc.replies"))
+log = logging.getLogger("celery_rpc.replies")
 
 #: Most bytes of one worker's answer to a control command.
 MAX_ANSWER = 8 * 1024 * 1024
@@ -48,6 +48,8 @@ class ReplyTable:
         self._held: dict[str, Pending] = {}
         self._answers: dict[str, Answer] = {}
         self._lock = Lock()
+        #: One a client: what floods one of them must not silence another.
+        self._log = RateLimited(log)
 
     def register(
         self,
@@ -137,7 +139,7 @@ class ReplyTable:
         except Malformed as error:
             self._drop(frame, error)
         except Exception as error:  # a bug here; the reader must survive it
-            log.exception("a reply could not be delivered")
+            self._log.exception("a reply could not be delivered")
             self._drop(frame, Malformed(repr(error)))
 
     def _deliver_reply(self, frame: Frame) -> None:
@@ -190,7 +192,7 @@ class ReplyTable:
         if pending is not None:
             pending.fail(ResultError(f"the reply to {pending.task} cannot be read: {error}",
                                      task_id=pending.id))  # fmt: skip
-        log.warning("dropped a malformed reply: %.200s", error)
+        self._log.warning("dropped a malformed reply: %.200s", error)
 
 
 def check_size(frame: Frame, limit: int) -> None:
