@@ -8,17 +8,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, overload
 
 from celery_rpc import loops
 from celery_rpc.call import DEFAULTS, Target
-from celery_rpc.caller import LiveCaller
 from celery_rpc.config import UNSET, ClientOptions, Unset, check_seconds
 from celery_rpc.deadline import Deadline
 from celery_rpc.discovery import saved
 from celery_rpc.errors import ConfigurationError, NoSuchService, NoSuchTask
 from celery_rpc.model import Catalog, Service, counted
 from celery_rpc.proxy import (
+    Caller,
     Namespace,
     TaskProxy,
     find_task,
@@ -31,8 +31,29 @@ from celery_rpc.unresolved import Unresolved
 from celery_rpc.url import BrokerUrl
 
 if TYPE_CHECKING:
+    from celery_rpc.canvas.client import LaunchClient
     from celery_rpc.canvas.graph import Graph
     from celery_rpc.canvas.run import OnChange, Run
+    from celery_rpc.discovery.source import Fleet
+    from celery_rpc.transport.base import CallTransport
+
+    class ClientCaller(Caller, LaunchClient, Protocol):
+        """What a client needs of its caller, which is a LiveCaller.
+
+        It stands here for that class because a user's type checker reads all that this module
+        names: with LiveCaller it would read the brokers' libraries and pydantic too, for seconds.
+        """
+
+        @property
+        def options(self) -> ClientOptions: ...
+        @property
+        def fleet(self) -> Fleet: ...
+        @property
+        def transport(self) -> CallTransport: ...
+        @property
+        def app(self) -> Any: ...
+        def close(self) -> None: ...
+
 
 log = logging.getLogger("celery_rpc.client")
 
@@ -45,9 +66,9 @@ ENVIRONMENT = ("CELERY_RPC_BROKER", "CELERY_BROKER_URL")
 class BaseClient:
     """What every client has; generated stubs add the services."""
 
-    def __init__(self, options: ClientOptions, caller: LiveCaller | None = None) -> None:
+    def __init__(self, caller: "ClientCaller") -> None:
         #: The way from proxies to the transport; tools reach what is below by it.
-        self.caller = caller or LiveCaller(options)
+        self.caller = caller
 
     # ----- the tree
 
@@ -208,8 +229,8 @@ RESERVED = frozenset(name for name in vars(BaseClient) if not name.startswith("_
 class Client(BaseClient):
     """A client whose attributes are the services that are online."""
 
-    def __init__(self, options: ClientOptions, caller: LiveCaller | None = None) -> None:
-        super().__init__(options, caller)
+    def __init__(self, caller: "ClientCaller") -> None:
+        super().__init__(caller)
         self._kept: dict[str, Namespace] = {}
 
     def __getattr__(self, attribute: str) -> Any:
@@ -308,6 +329,8 @@ def connect(
     Raises:
         ConfigurationError: the URL, an option or the saved catalog is wrong; says what.
     """
+    from celery_rpc.caller import LiveCaller  # see ClientCaller
+
     settings: dict[str, Any] = {**borrowed(app), "errors": tuple(errors)}
     if services is not None:
         settings["models"] = models_of(services)
@@ -322,7 +345,7 @@ def connect(
     check_limits(limits)
     options = ClientOptions(**settings)
     warn_of(options)
-    return Client(options, LiveCaller(options, first=to_catalog(catalog)))
+    return Client(LiveCaller(options, first=to_catalog(catalog)))
 
 
 def warn_of(options: ClientOptions) -> None:

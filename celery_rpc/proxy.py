@@ -80,11 +80,7 @@ class TaskProxy:
 
     def _signature(self) -> Any:
         signature = self._caller.describe(self._target)
-        if signature is None:
-            return None
-        from celery_rpc.binding import to_inspect
-
-        return to_inspect(signature)
+        return None if signature is None else inspected(signature)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the task and wait for its value, like a local function."""
@@ -203,11 +199,16 @@ class TaskProxy:
         return hash((self.name, self.queue))
 
 
-def told(signature: TaskSignature, name: str) -> Iterator[str]:
-    """Give the paragraphs that a signature makes in help()."""
+def inspected(signature: TaskSignature) -> Any:
+    """Give a signature as Python's own; pydantic is loaded for that, and not before."""
     from celery_rpc.binding import to_inspect
 
-    yield f"{name}{to_inspect(signature)}"
+    return to_inspect(signature)
+
+
+def told(signature: TaskSignature, name: str) -> Iterator[str]:
+    """Give the paragraphs that a signature makes in help()."""
+    yield f"{name}{inspected(signature)}"
     if signature.deprecated:
         yield f"Deprecated: {signature.deprecated}"
     if signature.doc:

@@ -67,8 +67,8 @@ ROOMS: dict[str, set[str]] = {
         "signature", "transport", "url",
     },
     "client": {
-        "call", "caller", "canvas", "config", "deadline", "discovery.saved", "errors", "loops",
-        "model", "proxy", "reply", "unresolved", "url",
+        "call", "caller", "canvas", "config", "deadline", "discovery.saved", "discovery.source",
+        "errors", "loops", "model", "proxy", "reply", "transport.base", "unresolved", "url",
     },
     "testing": {
         "address", "call", "caller", "client", "config", "deadline", "errors", "pending", "reply",

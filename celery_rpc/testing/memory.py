@@ -45,7 +45,7 @@ def in_memory(services: Mapping[str, Celery], **options: Any) -> Client:
     transport = MemoryTransport(services, settings)
     caller = LiveCaller(settings, transport)
     transport.table.registry = caller.errors
-    return Client(settings, caller)
+    return Client(caller)
 
 
 class MemoryTransport(CallTransport):

@@ -55,6 +55,15 @@ def test_pyright_types_calls_through_a_split_registry(folder: Path) -> None:
     assert found == {("program.py", 5): {"reportArgumentType"}}
 
 
+@pytest.mark.watchdog(300)
+def test_mypy_of_a_user_reads_no_library_that_the_public_names_do_not_need(folder: Path) -> None:
+    options = ("--strict", "--config-file", "/dev/null", "--no-sqlite-cache", "--cache-dir", "read")
+    checkers.run("mypy", *options, "program.py", folder=folder, MYPYPATH=str(folder / "stubs"))
+    read = {path.name.split(".")[0] for path in (folder / "read").glob("*/*")}
+    assert {"celery_rpc", STUBS} <= read
+    assert not {"amqp", "click", "pydantic", "redis", "rich"} & read
+
+
 @pytest.mark.watchdog(120)
 def test_check_finds_modules_that_are_stale_missing_or_left_over(
     folder: Path, catalog: str
