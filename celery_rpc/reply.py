@@ -384,7 +384,11 @@ class Updates:
 
     def _drain(self) -> Iterator[Update]:
         while self.pending.updates:
-            yield self.pending.updates.popleft()
+            try:
+                update = self.pending.updates.popleft()
+            except IndexError:  # another thread, which follows it too, was quicker
+                return
+            yield update
 
 
 def exceeded(pending: Pending, hint: str = "") -> DeadlineExceeded:

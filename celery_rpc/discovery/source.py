@@ -346,7 +346,9 @@ class Fleet:
         if not sweep.settled:
             with self._changed:
                 sweep.settled = True
-                self._reports.update({each.node: each for each in sweep.book.complete()})
+                # A new dict: other threads may be looking through the one so far.
+                heard = {each.node: each for each in sweep.book.complete()}
+                self._reports = {**self._reports, **heard}
                 self._swept_at = monotonic()
                 self._changed.notify_all()
 

@@ -33,10 +33,10 @@ class Receipt:
     def __init__(self, ids: Sequence[str], *, awaited: bool = True) -> None:
         #: False when nobody waits for it: the reply says enough.
         self.awaited = awaited
-        self.refused: dict[str, Exception] = {}
         #: True when the link went down before the broker had answered for all.
         self.lost = False
         self._waiting = set(ids)
+        self._refused: dict[str, Exception] = {}
         self._lock = Lock()
         #: Held until all is settled or lost: an Event would cost more than the rest of a Receipt.
         self._gate = Lock()
@@ -53,7 +53,7 @@ class Receipt:
         """Note the broker's word on one message."""
         with self._lock:
             if error is not None:
-                self.refused.setdefault(task_id, error)
+                self._refused.setdefault(task_id, error)
             self._waiting.discard(task_id)
             done = not self._waiting
         if done:
@@ -68,6 +68,12 @@ class Receipt:
         with self._lock:
             if self._gate.locked():
                 self._gate.release()
+
+    @property
+    def refused(self) -> dict[str, Exception]:
+        """Give the messages that the broker has refused so far, and why."""
+        with self._lock:
+            return self._refused.copy()
 
     @property
     def open(self) -> list[str]:

@@ -264,7 +264,7 @@ class BrokerTransport(CallTransport):
             # The connection had broken unnoticed, and nothing was sent: the next one may do.
             reader.require_another(connection, deadline)
             receipt = link.publish(envelopes, deadline, awaited=awaited)
-        for task_id, error in list(receipt.refused.items()):
+        for task_id, error in receipt.refused.items():
             self.table.refuse(task_id, error)
         return receipt
 

@@ -49,11 +49,12 @@ class Probe:
         """What is known now, as a sentence; empty where the workers could not be asked."""
         if not self.sent or not self.nodes:
             return ""
-        for node, tasks in self.answers.items():
+        answers = self.answers.copy()  # more may come meanwhile
+        for node, tasks in answers.items():
             found = tasks.get(self.task_id) if isinstance(tasks, dict) else None
             if isinstance(found, list | tuple) and found:
                 return f"{node} {STATES.get(str(found[0]), 'knows it')}"
-        silent = sorted(self.nodes - self.answers.keys())
+        silent = sorted(self.nodes - answers.keys())
         if silent:
             return f"{', '.join(silent[:5])} did not answer when asked: dead, frozen or cut off"
         return "no worker that answers has it: it waits in the queue, or a worker lost it"

@@ -95,7 +95,13 @@ class ReplyTable:
 
     def all(self) -> list[Pending]:
         """Give every call that has not ended."""
-        return [each for each in list(self._pending.values()) if not each.done]
+        return [each for each in self._kept() if not each.done]
+
+    def _kept(self) -> list[Pending]:
+        """Give what is in the table; others may put something in, or take it out, meanwhile."""
+        # The references are listed in one step; to go through the values would see them change.
+        found = [reference() for reference in self._pending.valuerefs()]
+        return [each for each in found if each is not None]
 
     def __len__(self) -> int:
         return len(self.all())
@@ -104,8 +110,7 @@ class ReplyTable:
         """True when nothing is awaited; False when that would take long to find out."""
         if self._answers or len(self._pending) > FEW:
             return False
-        waiting = (reference() for reference in self._pending.valuerefs())
-        return all(each is None or each.done for each in waiting)
+        return all(each.done for each in self._kept())
 
     def refuse(self, task_id: str, error: Exception) -> None:
         """End a call whose message the broker refused."""

@@ -41,8 +41,6 @@ class ResultStore:
         self._asking = Wire(self.endpoint)
         self._lock = Lock()
         self._connect_timeout = options.connect_timeout
-        #: Ids that the pattern does not cover: the caller's own.
-        self._foreign: set[str] = set()
         self._ready = False
         #: When the link will have been silent for too long; whether it was asked already.
         self._silent_at, self._pinged = 0.0, False
@@ -52,21 +50,23 @@ class ResultStore:
         return self._prefix + str(uuid4())[PREFIX:]
 
     def expect(self, task_id: str) -> None:
-        """See to it that a call's result will be heard."""
-        if task_id.startswith(self._prefix) or task_id in self._foreign:
-            return
-        self._foreign.add(task_id)
-        if self._listening.connected:
+        """See to it that the result of a call in the table will be heard."""
+        if self._listening.connected and not self._covers(task_id):
             try:
                 self._listening.send([("SUBSCRIBE", KEY + task_id)])
             except OSError:
                 return  # the reader finds the link down, and subscribes to all when it is up
 
+    def _covers(self, task_id: str) -> bool:
+        """Tell whether the pattern does; it does not cover ids that callers gave."""
+        return task_id.startswith(self._prefix)
+
     def connect(self, timeout: float) -> bool:
         self._listening.connect(timeout)
-        self._foreign = {each.id for each in self.table.all() if each.id in self._foreign}
         commands: list[Sequence[Any]] = [("PSUBSCRIBE", f"{KEY}{self._prefix}*")]
-        commands += [("SUBSCRIBE", KEY + each) for each in self._foreign]
+        # Looked for after the link is up: who comes later subscribes to its own.
+        foreign = [each.id for each in self.table.all() if not self._covers(each.id)]
+        commands += [("SUBSCRIBE", KEY + each) for each in foreign]
         try:
             self._listening.send(commands)
         except BROKEN as error:
