@@ -57,8 +57,8 @@ def check(ctx: click.Context, file: Path, queues: tuple[str, ...]) -> None:
     old = saved.load(file)
     found = diff(old, read_catalog(ctx))
     changes = [each for each in found if not queues or each.queue in queues]
+    print_changes(changes, "text")
     if changes:
-        print_changes(changes, "text")
         ctx.exit(1)
 
 

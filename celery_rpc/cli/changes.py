@@ -42,7 +42,8 @@ def print_text(changes: Sequence[Change]) -> None:
     if rows:
         print_table(["", "RULE", "WHERE", "WHAT"], rows)
     breaking = sum(each.breaking for each in changes)
-    say(f"{count(len(changes), 'change')}, {breaking} breaking", kind="note")
+    told = f"{count(len(changes), 'change')}, {breaking} breaking"
+    say(told if changes else "nothing that was compared differs", kind="note")
 
 
 def place_of(change: Change) -> str:

@@ -76,7 +76,7 @@ def diff(
             session = stack.enter_context(open_session(ctx))
             brokers.setdefault(session.broker, session)
         for each in brokers.values():
-            found += refused(each, changed, after.catalog)
+            found += refused(each, changed, before.catalog, after.catalog)
         changes = [each for each in found if wanted(each, queues, ignored)]
     print_changes(changes, form)
     if any(each.breaking for each in changes):

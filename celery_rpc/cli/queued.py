@@ -1,13 +1,13 @@
 """Queued: the messages that wait now, held against the signatures that are to come."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from celery_rpc.binding import Binding
 from celery_rpc.cli.connection import Session
 from celery_rpc.cli.failure import say
 from celery_rpc.deadline import Deadline
 from celery_rpc.discovery.rules import MESSAGES, Change
-from celery_rpc.errors import ArgumentsError
+from celery_rpc.errors import ArgumentsError, PermissionRefused
 from celery_rpc.model import BUILTIN_PREFIX, Catalog
 from celery_rpc.transport.waiting import Message, waiting
 
@@ -16,24 +16,51 @@ LIMIT, SECONDS = 1_000, 10.0
 
 RULE = "MESSAGE_REFUSED"
 
+#: Types of queues (RabbitMQ's ``x-queue-type``) that are left alone, and why.
+LEFT_ALONE: Mapping[str, str] = {
+    "quorum": "a quorum queue counts each look as a delivery, of which it may allow only so many",
+    "stream": "what is in a stream does not wait for a worker",
+}
 
-def refused(session: Session, queues: Iterable[str], new: Catalog) -> Iterator[Change]:
+
+def refused(
+    session: Session, queues: Iterable[str], old: Catalog, new: Catalog
+) -> Iterator[Change]:
     """Read what waits in queues, and name what the new signatures cannot accept."""
-    deadline = Deadline.after(session.client.options.connect_timeout)
-    link = session.transport.link(deadline)
     for queue in sorted(set(queues)):
-        found = waiting(link, queue, LIMIT, Deadline.after(SECONDS))
-        if found is None:
-            say(f"{session.broker} does not show the messages that wait", kind="note")
-            return
-        if len(found) >= LIMIT:
-            say(f"only {LIMIT:,} messages of queue {queue} were read", kind="note")
         bindings: dict[str, Binding | None] = {}
-        for message in found:
+        for message in read(session, queue, {type_of(old, queue), type_of(new, queue)}):
             reason = misfit(message, queue, new, bindings)
             if reason:
                 where = f"message {message.id or '(no id)'}"
                 yield Change(RULE, queue, message.task, where, reason, MESSAGES)
+
+
+def read(session: Session, queue: str, types: Iterable[str]) -> Sequence[Message]:
+    """Read what waits in a queue; where that cannot be, say so, and go on."""
+    for each in LEFT_ALONE.keys() & types:
+        return unseen(queue, LEFT_ALONE[each])
+    link = session.transport.link(Deadline.after(session.client.options.connect_timeout))
+    try:
+        found = waiting(link, queue, LIMIT, Deadline.after(SECONDS))
+    except PermissionRefused as error:
+        return unseen(queue, str(error))
+    if found is None:
+        return unseen(queue, f"{session.broker} does not show the messages that wait")
+    if len(found) >= LIMIT:
+        say(f"only {LIMIT:,} messages of queue {queue} were read", kind="note")
+    return found
+
+
+def type_of(catalog: Catalog, queue: str) -> str:
+    """Give the type of a queue, as far as it is known."""
+    service = catalog.services.get(queue)
+    return str((service.arguments or {}).get("x-queue-type", "")) if service else ""
+
+
+def unseen(queue: str, reason: str) -> Sequence[Message]:
+    say(f"queue {queue} was not looked into: {reason}", kind="note")
+    return ()
 
 
 def misfit(

@@ -1,6 +1,6 @@
 """Diff: two catalogs -> what differs, and whom it breaks; pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from celery_rpc.discovery.parameters import parameter_differences
 from celery_rpc.discovery.rules import NOBODY, RULES, Change, Effects
@@ -8,6 +8,9 @@ from celery_rpc.discovery.shapes import Difference, Spot, Walk, to_difference
 from celery_rpc.discovery.subtype import Type
 from celery_rpc.model import Catalog, Service, TaskSpec
 from celery_rpc.signature import TaskSignature
+
+#: Tasks that a change of their model names, at most.
+NAMED = 10
 
 
 def diff(old: Catalog, new: Catalog) -> list[Change]:
@@ -46,12 +49,11 @@ def _services(old: Service, new: Service, before: Catalog, after: Catalog) -> It
     queue = new.queue
     yield from _queue(old, new)
     yield from _moved(old, before, after)
-    for name in sorted({*old.public, *new.public}):
+    kept = sorted(old.public.keys() & new.public.keys())
+    yield from _tasks(queue, ((old.public[name], new.public[name]) for name in kept))
+    for name in sorted(old.public.keys() ^ new.public.keys()):
         one, other = old.public.get(name), new.public.get(name)
-        if one is not None and other is not None:
-            for found in task_differences(one, other):
-                yield Change(found.rule, queue, name, found.where, found.text, found.effects)
-        elif one is not None and not homes(after, name, but=before):
+        if one is not None and not homes(after, name, but=before):
             yield change("TASK_REMOVED", queue, name, text="it is gone")
         elif other is not None and not homes(before, name, but=after):
             yield change("TASK_ADDED", queue, name, text="it is new")
@@ -82,8 +84,7 @@ def _moved(old: Service, before: Catalog, after: Catalog) -> Iterator[Change]:
             continue
         text = f"{old.queue} -> {', '.join(there)}"
         yield change("QUEUE_CHANGED", old.queue, name, text=text)
-        for found in task_differences(spec, after[there[0]].public[name]):
-            yield Change(found.rule, old.queue, name, found.where, found.text, found.effects)
+        yield from _tasks(old.queue, [(spec, after[there[0]].public[name])])
 
 
 def public_of(catalog: Catalog, queue: str) -> set[str]:
@@ -101,6 +102,25 @@ def homes(catalog: Catalog, task: str, but: Catalog) -> list[str]:
 
 
 # ----- tasks
+
+
+def _tasks(queue: str, pairs: Iterable[tuple[TaskSpec, TaskSpec]]) -> Iterator[Change]:
+    """Compare the tasks of a queue; what differs in a model is told once for all that use it."""
+    users: dict[tuple[str, Difference], list[str]] = {}
+    for old, new in pairs:
+        for each in dict.fromkeys(task_differences(old, new)):
+            users.setdefault(("" if each.model else old.name, each), []).append(old.name)
+    for (_, each), names in users.items():
+        task, text = names[0], each.text
+        if len(names) > 1:
+            task, text = "", f"{text} (for {listed(names)})"
+        yield Change(each.rule, queue, task, each.where, text, each.effects)
+
+
+def listed(names: list[str]) -> str:
+    """Name some, and say how many more there are."""
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def task_differences(old: TaskSpec, new: TaskSpec) -> Iterator[Difference]:

@@ -101,7 +101,7 @@ class Change:
 
     rule: str
     queue: str
-    #: Empty where it is about the whole service.
+    #: Empty where it is about the whole service, or about a model of several tasks.
     task: str
     #: What of the task: a parameter, ``return``, or a model's field.
     where: str

@@ -28,6 +28,8 @@ class Spot:
     where: str
     prefix: str
     side: Side
+    #: The model that it is in, where it is in one.
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,15 @@ class Difference:
     where: str
     text: str
     effects: Effects
+    #: The model that has it, so that other tasks which use that model have it too.
+    model: str = ""
 
 
 def to_difference(name: str, spot: Spot, text: str, effects: Effects | None = None) -> Difference:
     """Give what a rule says, with the effects that it has on this side."""
     usual = RULES[name].taken if spot.side == "taken" else RULES[name].given
-    return Difference(name, spot.where, text, usual if effects is None else effects)
+    told = usual if effects is None else effects
+    return Difference(name, spot.where, text, told, spot.model)
 
 
 class Walk:
@@ -102,14 +107,14 @@ class Walk:
     def _fields(self, old: Type, new: Type, spot: Spot, model: str) -> Iterator[Difference]:
         before, after = old.schema["properties"], new.schema["properties"]
         for field in sorted({*before, *after}):
-            at = replace(spot, where=f"{model}.{field}", prefix="MODEL_FIELD_TYPE")
+            at = Spot(f"{model}.{field}", "MODEL_FIELD_TYPE", spot.side, model)
             if field not in after:
                 yield self._removed(new, at)
             elif field not in before:
                 yield self._added(old, new, at, field)
             else:
                 yield from self._kept(old, new, at, field)
-        yield from self._others(old, new, replace(spot, where=model))
+        yield from self._others(old, new, replace(spot, where=model, model=model))
 
     def _others(self, old: Type, new: Type, spot: Spot) -> Iterator[Difference]:
         """Compare what a model does with fields that it does not know."""

@@ -135,6 +135,7 @@ def test_what_breaks_nobody_is_0(folder: Path) -> None:
     assert done.stderr == "note: 2 changes, 0 breaking\n"
     same = run(folder, "diff", "services.json", "shop_old:app")
     assert (same.returncode, same.stdout) == (0, "")
+    assert same.stderr == "note: nothing that was compared differs\n"
 
 
 def test_annotations_for_github(folder: Path) -> None:
@@ -209,6 +210,7 @@ def services(broker: Broker, folder: Path) -> Iterator[str]:
 def test_a_file_is_checked_against_the_live_services(folder: Path, services: str) -> None:
     same = run(folder, "catalog", "check", "services.json", "-b", services)
     assert (same.returncode, same.stdout) == (0, ""), same.stderr
+    assert same.stderr == "note: nothing that was compared differs\n"
     saved = run(folder, "catalog", "save", "live.json", "-b", services, "-Q", "shop")
     assert saved.returncode == 0
     assert (folder / "live.json").read_text() == (folder / "services.json").read_text()

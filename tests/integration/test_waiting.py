@@ -6,12 +6,15 @@ from typing import Any
 import pytest
 from celery import Celery
 
+from celery_rpc import connect
+from celery_rpc.address import Address
 from celery_rpc.cli.connection import Session
 from celery_rpc.cli.queued import refused
 from celery_rpc.deadline import Deadline
+from celery_rpc.model import Catalog, Service
 from celery_rpc.transport.waiting import Message, to_message, waiting
 from celery_rpc.worker import catalog_of_app
-from tests.servers import Broker, wait_until
+from tests.servers import Broker, RabbitBroker, RedisBroker, wait_until
 from tests.workers import typed
 
 Connect = Callable[..., Any]
@@ -75,7 +78,7 @@ def test_a_queue_that_is_not_there_has_none_and_is_not_made(new_client: Connect)
 
 def test_messages_that_the_new_signatures_refuse_are_named(new_client: Connect, queue: str) -> None:
     new = catalog_of_app(typed.app, queue=queue)
-    found = list(refused(session_of(new_client()), [queue], new))
+    found = list(refused(session_of(new_client()), [queue], new, new))
     assert [(each.task, each.where) for each in found] == [
         ("typed.add", "message id-1"),
         ("typed.add", "message id-2"),
@@ -85,6 +88,52 @@ def test_messages_that_the_new_signatures_refuse_are_named(new_client: Connect, 
     assert "x: " in found[1].text
     assert found[2].text == "the task is not there any more"
     assert {each.label for each in found} == {"breaks messages"}
+
+
+def readable_alone(url: str, user: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Look into two queues as a user who may read one; each has a message that is refused."""
+    with Celery("sender", broker=url, set_as_current=False) as app:
+        for queue in ("closed", "open"):
+            app.send_task("typed.gone", queue=queue, task_id=f"in-{queue}")
+    with connect(user) as client:
+        found = list(refused(Session(client), ["closed", "open"], Catalog(), Catalog()))
+    assert [each.where for each in found] == ["message in-open"]
+    said = capsys.readouterr().err
+    assert said.startswith("note: queue closed was not looked into: ")
+    assert "refused" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_queue_that_a_rabbitmq_user_may_not_read_is_named(
+    rabbitmq: RabbitBroker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    vhost = rabbitmq.vhost()
+    rabbitmq.add_user("reader", "secret")
+    rabbitmq.set_permissions(vhost, user="reader", configure=".*", write=".*", read="^(?!closed)")
+    user = rabbitmq.vhost_url(vhost, user="reader", password="secret")
+    readable_alone(rabbitmq.vhost_url(vhost), user, capsys)
+
+
+def test_a_queue_that_a_redis_user_may_not_read_is_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rules = "reader on >secret ~open* ~celery-rpc* &* +@all"
+    with RedisBroker(users=(rules,)) as server:
+        user = server.database_url(0, user="reader", password="secret")
+        readable_alone(server.url, user, capsys)
+
+
+@pytest.mark.parametrize("kind", ["quorum", "stream"])
+def test_a_queue_that_a_look_would_change_is_named_and_left_alone(
+    new_client: Connect, queue: str, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service = Service(queue, Address(queue), frozenset(), {}, arguments={"x-queue-type": kind})
+    one = Catalog(services={queue: service})
+    for old, new in ((one, Catalog()), (Catalog(), one)):
+        assert list(refused(session_of(new_client()), [queue], old, new)) == []
+        said = capsys.readouterr().err
+        assert said.startswith(f"note: queue {queue} was not looked into: ")
+        assert kind in said
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from celery_rpc.address import Address
 from celery_rpc.discovery.diff import diff
 from celery_rpc.discovery.rules import RULES, Change, Effects
 from celery_rpc.model import Catalog, Service, TaskSpec
-from celery_rpc.signature import Parameter, TaskSignature
+from celery_rpc.signature import Parameter, Schema, TaskSignature
 from celery_rpc.worker import catalog_of_app
 from tests.servers.process import ROOT
 from tests.unit.test_saved import catalogs
@@ -32,6 +32,30 @@ def test_any_two_catalogs_can_be_compared(old: Catalog, new: Catalog) -> None:
     for each in diff(old, new):
         assert isinstance(each, Change)
         assert each.rule in RULES
+
+
+def test_what_a_model_has_changed_is_told_once_for_all_tasks_that_use_it() -> None:
+    def shop(fields: Schema, parameter: Schema, *names: str) -> Catalog:
+        order = {"type": "object", "title": "Order", "properties": fields}
+        taken = (
+            Parameter(name="order", schema={"$ref": "#/$defs/Order"}),
+            Parameter(name="x", schema=parameter),
+        )
+        signature = TaskSignature(parameters=taken, definitions={"Order": order})
+        specs = {name: TaskSpec(name, signature=signature) for name in names}
+        return Catalog(services={"shop": Service("shop", Address("shop"), frozenset(), specs)})
+
+    text, number = {"type": "string"}, {"type": "integer"}
+    names = [f"shop.task_{each:02}" for each in range(12)]
+    found = diff(shop({"sku": text}, text, *names), shop({"sku": number}, number, *names))
+    models = [each for each in found if each.where == "Order.sku"]
+    assert [(each.rule, each.task) for each in models] == [("MODEL_FIELD_TYPE_CHANGED", "")]
+    assert models[0].text.endswith(f"(for {', '.join(names[:10])} and 2 more)")
+    others = [each for each in found if each.where == "x"]
+    assert [each.task for each in others] == names
+    assert len(found) == 13
+    [alone] = diff(shop({"sku": text}, text, "one"), shop({"sku": number}, text, "one"))
+    assert (alone.task, alone.where) == ("one", "Order.sku")
 
 
 def documented() -> Mapping[str, str]:
