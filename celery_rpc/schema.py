@@ -5,7 +5,7 @@ import inspect
 import json
 import keyword
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cache
 from hashlib import sha256
@@ -142,7 +142,7 @@ def checked(signature: TaskSignature) -> TaskSignature:
         version=readable(signature.version),
         gaps=tuple(readable(each) for each in signature.gaps),
     )
-    check_order(read)
+    check_order(read.parameters)
     check_references(read)
     return read if type(read) is TaskSignature else TaskSignature(**_fields(read))
 
@@ -174,8 +174,12 @@ def _checked_error(error: DeclaredError) -> DeclaredError:
     return replace(error, doc=readable(error.doc))
 
 
-def check_order(signature: TaskSignature) -> None:
-    """Refuse parameters that no function could have in this order, or two of one name."""
+def check_order(parameters: Sequence[Parameter]) -> None:
+    """Refuse parameters that no function could have in this order, or two of one name.
+
+    Raises:
+        BadSignature: says why not.
+    """
     try:
         inspect.Signature(
             [
@@ -184,7 +188,7 @@ def check_order(signature: TaskSignature) -> None:
                     getattr(inspect.Parameter, each.kind.upper()),
                     default=inspect.Parameter.empty if each.default is None else each.default,
                 )
-                for each in signature.parameters
+                for each in parameters
             ]
         )
     except ValueError as error:

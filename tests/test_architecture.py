@@ -19,6 +19,7 @@ ROOMS: dict[str, set[str]] = {
     "deadline": set(),
     "address": set(),
     "fork": set(),
+    "file": set(),
     "url": {"errors"},
     "config": {"errors", "url"},
     "signature": set(),
@@ -43,10 +44,10 @@ ROOMS: dict[str, set[str]] = {
         "plain", "reply", "url",
     },
     "discovery": {
-        "address", "config", "deadline", "errors", "fork", "model", "schema", "signature",
+        "address", "config", "deadline", "errors", "file", "fork", "model", "schema", "signature",
         "transport.control",
     },
-    "codegen": {"errors", "model", "schema", "signature"},
+    "codegen": {"errors", "file", "model", "schema", "signature"},
     "clock": {"fork"},
     "canvas": {
         "address", "call", "clock", "config", "deadline", "errors", "fork", "pending", "reply",
@@ -76,8 +77,8 @@ ROOMS: dict[str, set[str]] = {
     },
     "cli": {
         "__init__", "address", "binding", "client", "codegen", "config", "deadline",
-        "discovery.diff", "discovery.rules", "discovery.saved", "errors", "model", "proxy", "reply",
-        "signature", "testing", "transport", "url", "worker",
+        "discovery.diff", "discovery.rules", "discovery.saved", "errors", "file", "model", "proxy",
+        "reply", "signature", "testing", "transport", "url", "worker",
     },
     "__init__": {
         "algebra", "canvas", "client", "config", "errors", "model", "pending", "proxy", "reply",

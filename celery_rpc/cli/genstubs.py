@@ -20,8 +20,9 @@ from celery_rpc.codegen.report import Report
 from celery_rpc.codegen.settings import missing_settings
 from celery_rpc.codegen.stubs import module_of, stub_of
 from celery_rpc.codegen.wheel import wheel_of
-from celery_rpc.codegen.writer import Folder, replace
+from celery_rpc.codegen.writer import Folder
 from celery_rpc.errors import CodegenError, ConfigurationError
+from celery_rpc.file import replace
 from celery_rpc.model import Catalog
 
 KINDS = ("typeddict", "dataclass", "pydantic")

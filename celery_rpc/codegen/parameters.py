@@ -1,7 +1,6 @@
 """Parameters: a signature -> the arguments of methods, and the forms of a partial signature."""
 
 import ast
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from celery_rpc.codegen.annotations import Annotator, parts_of, union
 from celery_rpc.codegen.imports import Imports
 from celery_rpc.codegen.names import parameter_of
+from celery_rpc.schema import BadSignature, check_order
 from celery_rpc.signature import Parameter, TaskSignature
 
 #: How many forms of ``s()`` a task with many optional parameters gets, and forms of its arguments.
@@ -98,17 +98,8 @@ def can_be(parameters: Sequence[Parameter]) -> bool:
     if not all(parameter_of(each.name) for each in parameters):
         return False
     try:
-        inspect.Signature(
-            [
-                inspect.Parameter(
-                    each.name,
-                    getattr(inspect.Parameter, each.kind.upper()),
-                    default=inspect.Parameter.empty if each.default is None else each.default,
-                )
-                for each in parameters
-            ]
-        )
-    except ValueError:
+        check_order(parameters)
+    except BadSignature:
         return False
     return True
 

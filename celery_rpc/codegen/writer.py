@@ -1,15 +1,14 @@
 """Writer: generated files on the disk, which nothing else is ever written over."""
 
 import difflib
-import os
 import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from celery_rpc.codegen.names import is_part, is_plain
 from celery_rpc.errors import CodegenError
+from celery_rpc.file import replace
 
 MARK = "# Written by celery-rpc genstubs; changes are lost. sha256:"
 
@@ -139,17 +138,3 @@ def read(target: Path) -> str | None:
         return None
     except OSError as error:
         raise CodegenError(f"{target} cannot be read: {error.strerror}") from error
-
-
-def replace(target: Path, data: bytes) -> None:
-    """Put a file in the place of another, all at once."""
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        with draft.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(target)
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)

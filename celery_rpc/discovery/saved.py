@@ -2,7 +2,6 @@
 
 import difflib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ from celery_rpc import schema
 from celery_rpc.address import Address
 from celery_rpc.discovery.introspect import DIGEST, MAX_TASKS, BadReport, checked_name
 from celery_rpc.errors import ConfigurationError
+from celery_rpc.file import replace
 from celery_rpc.model import Catalog, Service, TaskSpec
 
 #: The first key of a saved catalog, and the version of its format.
@@ -84,22 +84,10 @@ def save(catalog: Catalog, path: str | Path) -> bool:
         with suppress(FileNotFoundError):
             if target.read_bytes() == data:
                 return False
-        _replace(target.resolve(), data)
+        replace(target.resolve(), data)
     except OSError as error:
         raise ConfigurationError(f"{target} cannot be written: {error.strerror}") from error
     return True
-
-
-def _replace(target: Path, data: bytes) -> None:
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        with draft.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 # ----- reading
