@@ -66,6 +66,7 @@ class Attempts:
         self.idempotent = idempotent and policy is not None
         self.wait_for_ready = wait_for_ready
         self.made = 0
+        self._before: Exception | None = None
 
     def wants(self, error: Exception | None) -> bool:
         """Tell whether a call that ended so should be made again."""
@@ -81,7 +82,8 @@ class Attempts:
         """Give the seconds until the next attempt.
 
         Raises:
-            RpcError: the error itself, where there is no next attempt.
+            RpcError: the error itself, where there is no next attempt; or that of the attempt
+                before, where the deadline cut this one short.
         """
         self.made += 1
         pause = uniform(0, self.policy.limit(self.made))
@@ -91,8 +93,14 @@ class Attempts:
             or self.made == self.policy.attempts
             or (left is not None and left <= pause)
         ):
-            raise error
+            raise self._telling(error)
+        self._before = error.with_traceback(None)
         return pause
+
+    def _telling(self, error: Exception) -> Exception:
+        """Give the error to end with: an attempt cut short tells less than the one before it."""
+        cut_short = self.deadline.passed and type(error) is Unavailable
+        return self._before if cut_short and self._before is not None else error
 
     def time_left(self) -> float | None:
         """Give the seconds that the next attempt may take; None: no limit."""

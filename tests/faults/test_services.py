@@ -84,6 +84,7 @@ def test_R12_a_call_that_waits_for_its_service_is_made_when_it_is_there(
     broker: Broker, client: Any, start: Start
 ) -> None:
     patient = unlisted(client, "soon").options(check="consumers", wait_for_ready=True)
+    assert "soon" not in client.refresh()  # it is connected: the deadline is for the check alone
     began = time.monotonic()
     with pytest.raises((NoSuchService, NoConsumers)):
         patient.options(timeout=1)(1, 1)

@@ -24,6 +24,7 @@ from celery_rpc.call import DEFAULTS
 from celery_rpc.deadline import NEVER, Deadline
 from celery_rpc.log import RateLimited
 from celery_rpc.retry import Attempts
+from tests.servers import wait_until
 
 
 def attempts(policy: Retry | None = None, deadline: Deadline = NEVER, **given: bool) -> Attempts:
@@ -51,6 +52,23 @@ def test_what_was_not_sent_is_made_again_and_the_rest_where_it_is_idempotent(
     assert attempts().wants(error) is plain
     assert attempts(idempotent=True).wants(error) is idempotent
     assert attempts(wait_for_ready=True).wants(error) is waiting
+
+
+def test_an_attempt_that_the_deadline_cut_short_tells_less_than_the_one_before() -> None:
+    def ending(*errors: RpcError) -> RpcError:
+        late = attempts(Retry(attempts=None), Deadline.after(0.3), wait_for_ready=True)
+        for error in errors[:-1]:
+            late.pause_after(error)
+        wait_until(lambda: late.deadline.passed, timeout=5)
+        with pytest.raises(RpcError) as caught:
+            late.pause_after(errors[-1])
+        return caught.value
+
+    missing, silent, refused = NoConsumers("nobody"), Unavailable("no answer"), PermissionRefused()
+    assert ending(missing, silent) is missing
+    assert ending(missing, Unavailable("gone"), silent).args == ("gone",)
+    assert ending(missing, refused) is refused
+    assert ending(silent) is silent
 
 
 def test_the_number_of_attempts_is_kept() -> None:
