@@ -34,3 +34,13 @@ class Broker:
                 return int(client.llen(queue))
         state = self.server.queues(self.url.rpartition("/")[2]).get(queue)
         return state.ready if state else 0
+
+    def unfinished(self, queue: str) -> int:
+        """Return how many messages are in a queue, or with a worker that could give them back.
+
+        Redis gives back what a dead worker had after an hour: there only the queue counts.
+        """
+        if isinstance(self.server, RedisBroker):
+            return self.waiting(queue)
+        state = self.server.queues(self.url.rpartition("/")[2]).get(queue)
+        return state.messages if state else 0

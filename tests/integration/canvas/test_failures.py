@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,9 @@ from celery_rpc.canvas import Graph, StepState
 from tests.servers import Broker, Worker, wait_until
 
 WAIT = 20.0
+
+#: Seconds within which what must not come a second time would have come.
+MOMENT = 0.3
 
 
 def test_a_failed_step_ends_what_depends_on_it_with_its_error(client: Any) -> None:
@@ -46,7 +48,7 @@ def test_errbacks_are_called_once_each(client: Any, tmp_path: Path, long: bool) 
     with pytest.raises(ValueError, match="as asked") as caught:
         result.get(timeout=WAIT)
     wait_until(lambda: log.exists() and own.exists(), timeout=WAIT)
-    time.sleep(0.3)  # a second call would come now
+    time.sleep(MOMENT)  # nothing tells that no second call will come
     assert log.read_text() == own.read_text() == f"{caught.value.task_id}\n"  # type: ignore[attr-defined]
 
 
@@ -59,7 +61,7 @@ def test_the_errback_of_a_chord_is_called_once_when_parts_of_its_header_fail(
     with pytest.raises(ValueError, match="as asked"):
         result.get(timeout=WAIT)
     wait_until(log.exists, timeout=WAIT)
-    time.sleep(0.3)
+    time.sleep(MOMENT)
     assert len(log.read_text().splitlines()) == 1
 
 
@@ -74,7 +76,9 @@ def test_the_state_of_a_long_run_is_told(client: Any) -> None:
     assert run.status().succeeded == 2
 
 
-def test_a_cancelled_run_revokes_what_waits_at_workers(client: Any, tmp_path: Path) -> None:
+def test_a_cancelled_run_revokes_what_waits_at_workers(
+    client: Any, service: Worker, tmp_path: Path
+) -> None:
     counted = tmp_path / "count"
     graph = Graph()
     for _ in range(4):
@@ -85,7 +89,8 @@ def test_a_cancelled_run_revokes_what_waits_at_workers(client: Any, tmp_path: Pa
     assert run.cancel().cancelled >= 1
     with pytest.raises(CallCancelled):
         run.result(late).get(timeout=WAIT)
-    time.sleep(2.0)
+    dropped = f"Discarding revoked task: calc.count[{run.result(late).id}]"
+    wait_until(lambda: dropped in service.log, timeout=WAIT, what="the worker to drop it")
     assert not counted.exists()
 
 
@@ -116,7 +121,7 @@ def test_awaiting_ends_by_the_clients_timeout(
 
 
 def test_a_killed_worker_costs_a_step_its_deadline_or_an_attempt(
-    broker: Broker, backend: str, tmp_path: Path
+    broker: Broker, backend: str
 ) -> None:
     """A step that a killed worker had: DeadlineExceeded, or another attempt where it may be."""
 
@@ -125,14 +130,14 @@ def test_a_killed_worker_costs_a_step_its_deadline_or_an_attempt(
 
     with connect(broker.url, backend=backend) as client:
         lost = start("lost").wait_ready()
-        run = killed_run(client, lost, tmp_path / "ran")
+        run = killed_run(client, broker, lost)
         with start("lost").wait_ready():
             with pytest.raises(DeadlineExceeded):
                 run["plain"].get(timeout=WAIT)
             assert run["again"].get(timeout=WAIT) == 2.0
 
 
-def killed_run(client: Any, worker: Worker, log: Path) -> dict[str, Any]:
+def killed_run(client: Any, broker: Broker, worker: Worker) -> dict[str, Any]:
     """Kill a worker while it runs two steps, and give their results."""
     calc = client["lost"].calc
     graph = Graph()
@@ -145,10 +150,7 @@ def killed_run(client: Any, worker: Worker, log: Path) -> dict[str, Any]:
         ),
     }
     run = client.run(graph)
-    wait_until(lambda: run.status().sent == 2, timeout=WAIT)
-    time.sleep(0.5)
+    wait_until(lambda: worker.log.count(" received") >= 2, timeout=WAIT, what="both to be there")
+    wait_until(lambda: broker.unfinished("lost") == 0, timeout=WAIT, what="both to be acknowledged")
     worker.kill()
     return {name: run.result(step) for name, step in steps.items()}
-
-
-Start = Callable[[str], Worker]
