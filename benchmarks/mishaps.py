@@ -32,20 +32,22 @@ class Mishaps:
         self.counts: Counter[str] = Counter()
         self._broker, self._link, self._staff, self._tally = broker, link, staff, tally
         self._random = random.Random(seed)
-        self._table: dict[str, Callable[[float], object]] = {
-            "cut": lambda seconds: link.cut(reset=self._random.random() < 0.5),
-            "refuse": self._refuse,
-            "freeze": lambda seconds: self._freeze(seconds, None),
-            "freeze to broker": lambda seconds: self._freeze(seconds, Way.TO_SERVER),
-            "freeze to client": lambda seconds: self._freeze(seconds, Way.TO_CLIENT),
-            "cut in a frame": lambda seconds: self._cut_in_a_frame(seconds),
-            "latency": self._slow,
-            "worker killed": lambda seconds: staff.kill(),
-            "worker frozen": self._freeze_worker,
-            "broker frozen": self._freeze_broker,
+        self._instant: dict[str, Callable[[], object]] = {
+            "cut": lambda: link.cut(reset=self._random.random() < 0.5),
+            "worker killed": staff.kill,
+        }
+        self._lasting: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
+            "refuse": (self._refuse, link.heal),
+            "freeze": (link.freeze, link.heal),
+            "freeze to broker": (lambda: link.freeze(Way.TO_SERVER), link.heal),
+            "freeze to client": (lambda: link.freeze(Way.TO_CLIENT), link.heal),
+            "cut in a frame": (self._cut_in_a_frame, link.heal),
+            "latency": (lambda: link.slow(0.1), link.heal),
+            "worker frozen": (self._freeze_worker, staff.thaw),
+            "broker frozen": (broker.freeze, broker.thaw),
         }
         if isinstance(broker, RabbitBroker):
-            self._table["broker restarted"] = lambda seconds: self._restart(broker, seconds)
+            self._lasting["broker restarted"] = (broker.stop_app, self._start_app)
 
     def cause(self, queue: str, recent: deque[tuple[str, int]]) -> str:
         """Bring about one, and undo it; return its name.
@@ -54,12 +56,17 @@ class Mishaps:
             queue: the client's reply queue.
             recent: calls that were confirmed lately.
         """
-        name = self._random.choice([*self._table, "forged replies"])
+        name = self._random.choice([*self._instant, *self._lasting, "forged replies"])
         self.counts[name] += 1
         if name == "forged replies":
             self._forge(queue, recent)
+        elif name in self._instant:
+            self._instant[name]()
         else:
-            self._table[name](self._random.uniform(*LASTS))
+            begin, end = self._lasting[name]
+            begin()
+            time.sleep(self._random.uniform(*LASTS))  # so long it lasts, whatever goes on
+            end()
         return name
 
     def undo(self) -> None:
@@ -76,42 +83,20 @@ class Mishaps:
             self._staff.kill()
             self._staff.wait_ready()
 
-    def _refuse(self, seconds: float) -> None:
+    def _refuse(self) -> None:
         self._link.refuse()
         self._link.cut()
-        time.sleep(seconds)
-        self._link.heal()
 
-    def _freeze(self, seconds: float, way: Way | None) -> None:
-        self._link.freeze(way)
-        time.sleep(seconds)
-        self._link.heal()
-
-    def _cut_in_a_frame(self, seconds: float) -> None:
+    def _cut_in_a_frame(self) -> None:
         self._link.cut_after(self._random.randrange(5000), self._random.choice(list(Way)))
-        time.sleep(seconds)
-        self._link.heal()
 
-    def _slow(self, seconds: float) -> None:
-        self._link.slow(0.1)
-        time.sleep(seconds)
-        self._link.heal()
-
-    def _freeze_worker(self, seconds: float) -> None:
+    def _freeze_worker(self) -> None:
         self._serve()
         self._staff.freeze()
-        time.sleep(seconds)
-        self._staff.thaw()
 
-    def _freeze_broker(self, seconds: float) -> None:
-        self._broker.freeze()
-        time.sleep(seconds)
-        self._broker.thaw()
-
-    def _restart(self, broker: RabbitBroker, seconds: float) -> None:
-        broker.stop_app()
-        time.sleep(seconds)
-        broker.start_app()
+    def _start_app(self) -> None:
+        assert isinstance(self._broker, RabbitBroker)
+        self._broker.start_app()
         self._serve()
 
     def _forge(self, queue: str, recent: deque[tuple[str, int]]) -> None:

@@ -50,37 +50,39 @@ def apart(
 def run_ours(url: str, make: Callable[..., Shape], sizes: Sequence[int]) -> Taken:
     """Build a canvas, send it, and wait for its value."""
     shape = make(*sizes)
-    with celery_rpc.connect(url, timeout=PATIENCE, max_in_flight=20_000) as client:
-        side = Ours(client)
 
-        def run() -> Any:
-            built = shape.build(side)
-            sent = client.run(built) if isinstance(built, Graph) else built.delay()
-            return sent.get(PATIENCE)
+    def run(client: Any) -> Any:
+        built = shape.build(Ours(client))
+        sent = client.run(built) if isinstance(built, Graph) else built.delay()
+        return sent.get(PATIENCE)
 
-        return checked(shape, run, lambda: client.calc.add(*ARGS))
+    return with_client(url, shape, run, shape.value)
 
 
 def run_bare(url: str, make: Callable[..., Shape], sizes: Sequence[int]) -> Taken:
     """Send as many plain tasks as one batch."""
     shape = make(*sizes)
-    with celery_rpc.connect(url, timeout=PATIENCE, max_in_flight=20_000) as client:
 
-        def run() -> Any:
-            return [reply.get() for reply in client.calc.add.batch([ARGS] * shape.tasks)]
+    def run(client: Any) -> Any:
+        return [reply.get() for reply in client.calc.add.batch([ARGS] * shape.tasks)]
 
-        return checked(shape, run, lambda: client.calc.add(*ARGS), [VALUE] * shape.tasks)
+    return with_client(url, shape, run, [VALUE] * shape.tasks)
 
 
 def run_in_turn(url: str, make: Callable[..., Shape], sizes: Sequence[int]) -> Taken:
     """Make as many plain calls one after the other."""
     shape = make(*sizes)
-    with celery_rpc.connect(url, timeout=PATIENCE) as client:
 
-        def run() -> Any:
-            return [client.calc.add(*ARGS) for _ in range(shape.tasks)]
+    def run(client: Any) -> Any:
+        return [client.calc.add(*ARGS) for _ in range(shape.tasks)]
 
-        return checked(shape, run, lambda: client.calc.add(*ARGS), [VALUE] * shape.tasks)
+    return with_client(url, shape, run, [VALUE] * shape.tasks)
+
+
+def with_client(url: str, shape: Shape, run: Callable[[Any], Any], value: Any) -> Taken:
+    """Time what a new client of ours does, which must give that value."""
+    with celery_rpc.connect(url, timeout=PATIENCE, max_in_flight=20_000) as client:
+        return checked(shape, lambda: run(client), lambda: client.calc.add(*ARGS), value)
 
 
 def run_stock(url: str, make: Callable[..., Shape], sizes: Sequence[int], *, backend: str) -> Taken:
@@ -91,18 +93,17 @@ def run_stock(url: str, make: Callable[..., Shape], sizes: Sequence[int], *, bac
         shape,
         lambda: shape.build(side).delay().get(timeout=PATIENCE),
         lambda: side.sign("add", *ARGS).delay().get(timeout=PATIENCE),
+        shape.value,
     )
 
 
-def checked(
-    shape: Shape, run: Callable[[], Any], warm: Callable[[], Any], value: Any = None
-) -> Taken:
-    """Time a run, and look at what it gives: the shape's value, or another one."""
+def checked(shape: Shape, run: Callable[[], Any], warm: Callable[[], Any], value: Any) -> Taken:
+    """Time a run after a first call, and hold what it gives against a value."""
     assert warm() == VALUE
     gave: list[Any] = []
     with Growth() as growth:
         wall, cpu = timed_with_cpu(lambda: gave.append(run()))
-    assert gave == [shape.value if value is None else value]
+    assert gave == [value]
     return Taken(wall, cpu / shape.tasks * 1e6, growth.peak / 1e6)
 
 

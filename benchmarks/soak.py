@@ -27,6 +27,8 @@ NEVER_ENDS = 10.0
 VISIBILITY, DRAIN = 15, 60.0
 #: Seconds between two lines of the live report.
 REPORT_EVERY = 10.0
+#: Seconds between two looks at the vitals, and at calls that should have ended.
+LOOK_EVERY = 0.5
 
 
 class Soak:
@@ -72,7 +74,7 @@ class Soak:
                 click.echo(f"{now - began:6.0f} s  {self.progress()}")
                 report_at = now + REPORT_EVERY
             self._look_for_the_stuck()
-            time.sleep(0.5)
+            time.sleep(LOOK_EVERY)
 
     def _break(self) -> None:
         queue = self.client.status()["reply_queue"]
