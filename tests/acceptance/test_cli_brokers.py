@@ -18,6 +18,7 @@ def test_doctor_finds_messages_that_nobody_takes(broker: Broker, worker: Worker)
     from kombu import Connection
 
     healthy = run("-b", broker.url, "doctor", "orphans")
+    assert healthy.stdout.startswith("ok\t")
     assert "error\t" not in healthy.stdout
     with Connection(broker.url) as connection:
         connection.SimpleQueue("orphans").put("nobody reads this")

@@ -90,12 +90,9 @@ def test_R25_parent_and_child_both_call_after_os_fork(client: Any) -> None:
         finally:
             os._exit(status)
     assert all(client.calc.add(n, n) == 2 * n for n in range(100))
-    ended = wait_until(lambda: os.waitpid(pid, os.WNOHANG)[1:] if _ended(pid) else None, timeout=30)
-    assert ended is not None
-
-
-def _ended(pid: int) -> bool:
-    return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    child = psutil.Process(pid)
+    wait_until(lambda: child.status() == psutil.STATUS_ZOMBIE, timeout=30, what="the child's end")
+    assert os.waitpid(pid, 0) == (pid, 0)
 
 
 def test_a_closed_client_fails_its_calls_and_leaves_no_thread(new_client: Any) -> None:

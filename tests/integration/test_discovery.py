@@ -76,9 +76,9 @@ class TestLive:
         assert repr(client.calc) == "<Namespace calc>"
         assert "calc.add" in pydoc.render_doc(client.calc)
         assert "Remote task calc.add" in pydoc.render_doc(client.calc.add)
-        assert inspect.signature(client.calc.add)
+        assert str(inspect.signature(client.calc.add)) == "(*args: Any, **kwargs: Any) -> Any"
         assert repr(client.calc.add) == "<TaskProxy calc.add on calc>"
-        assert client.calc._ipython_key_completions_()
+        assert client.calc._ipython_key_completions_() == list(client.calc)
         assert client._ipython_key_completions_() == ["calc"]
 
     def test_refresh_asks_anew(self, new_client: Any) -> None:

@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 import redis
 
-from celery_rpc import Cancellation, PermissionRefused, RpcError, Unavailable, connect
+from celery_rpc import (
+    Cancellation,
+    PermissionRefused,
+    RpcError,
+    TaskProxy,
+    TaskSpec,
+    Unavailable,
+    connect,
+)
+from celery_rpc.address import Address
+from celery_rpc.call import Target
 from tests.servers import (
     Certificates,
     RabbitBroker,
@@ -83,10 +93,8 @@ def test_S10_S11_a_rabbitmq_user_who_may_only_call_is_refused_the_rest(
 ) -> None:
     heading = "rabbitmqctl set_permissions -p shop shop-caller"
     url = limited_user(rabbitmq, rabbit_place, "caller", heading)
-    with connect(rabbitmq.vhost_url(rabbit_place)) as informed:
-        target = informed.calc.add._target
     with connect(url) as client:
-        add = type(informed.calc.add)(target, client.caller)
+        add = TaskProxy(Target(TaskSpec("calc.add"), Address("calc")), client.caller)
         assert add(1, 1) == 2
         assert add.delay(1, 2).get(timeout=5) == 3
         with pytest.raises(PermissionRefused, match=r"celery\.pidbox"):

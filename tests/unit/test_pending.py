@@ -9,6 +9,7 @@ from celery_rpc.deadline import NEVER, Deadline
 from celery_rpc.loops import outcome_of
 from celery_rpc.pending import Outcome, Pending, Update
 from celery_rpc.reply import Updates
+from tests.servers import wait_until
 
 
 def test_the_first_outcome_wins() -> None:
@@ -53,8 +54,7 @@ def test_awaits_in_two_loops_at_once() -> None:
     threads = [threading.Thread(target=run) for _ in range(4)]
     for thread in threads:
         thread.start()
-    while len(pending._callbacks) < 4:
-        time.sleep(0.001)
+    wait_until(lambda: len(pending._callbacks) == 4, what="all to await")
     pending.resolve(Outcome("SUCCESS", 7))
     for thread in threads:
         thread.join(timeout=10)
