@@ -205,7 +205,7 @@ def check_service(service: Service, backend: str) -> Iterator[Finding]:
         yield Finding(
             Severity.WARNING,
             f"{task} has {len(digests)} signatures on {service.queue}",
-            "run one version of the service; until then its arguments are not checked",
+            "run one version of the service; until then wrong arguments reach its workers",
         )
 
 

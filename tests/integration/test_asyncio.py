@@ -85,7 +85,9 @@ def test_the_deadline_holds_for_awaits(client: Any) -> None:
 def test_R27_a_cancelled_await_leaves_nothing(client: Any) -> None:
     async def main() -> None:
         task = asyncio.create_task(client.calc.sleep.aio(1.0))
-        await asyncio.sleep(0.05)
+        async with asyncio.timeout(5):
+            while not client.status()["pending"]:
+                await asyncio.sleep(0.001)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
