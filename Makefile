@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # Most tests wait for servers, so that more of them run at once than there are cores.
 JOBS ?= 4
 
-.PHONY: demo test check format stubs bench clean
+.PHONY: demo test fuzz check format stubs bench clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -19,6 +19,17 @@ demo: $(READY)  ## an embedded broker, five services, and calls to them
 
 test: $(READY)  ## the whole test suite
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
+
+# Each parser of foreign bytes for so many seconds, where atheris is installed.
+SECONDS ?= 60
+PARSERS ?= reply item answers deliveries report catalog
+
+fuzz: $(READY)  ## what reads bytes of strangers, under atheris
+	@$(BIN)/python -c "import atheris" 2>/dev/null \
+	  || { echo "skipped: atheris is not installed ($(BIN)/python -m pip install atheris)"; exit 0; }; \
+	for parser in $(PARSERS); do \
+	  $(BIN)/python -m tests.fuzz $$parser -max_total_time=$(SECONDS) -rss_limit_mb=1024 -timeout=5 || exit 1; \
+	done
 
 check: $(READY)  ## format, lint, types
 	$(BIN)/ruff format --check .

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import math
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -118,11 +119,15 @@ def from_json(data: bytes | str, source: str = "the catalog") -> Catalog:
     try:
         if len(data) > MAX_SIZE:
             raise Misplaced("", f"it is larger than {MAX_SIZE // 1024 // 1024} MiB")
-        return _to_catalog(json.loads(data, object_pairs_hook=_unique, parse_constant=_refuse))
+        return _to_catalog(_to_plain(data))
     except Misplaced as error:
         raise ConfigurationError(f"{source} is no saved catalog: {error}") from error
     except (ValueError, RecursionError) as error:
         raise ConfigurationError(f"{source} is no JSON: {error}") from error
+
+
+def _to_plain(data: bytes | str) -> Any:
+    return json.loads(data, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -136,6 +141,14 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(constant: str) -> Any:
     raise Misplaced("", f"{constant} is no JSON")
+
+
+def _finite(digits: str) -> float:
+    """Refuse what would be written as Infinity, and could not be read again."""
+    number = float(digits)
+    if math.isinf(number):
+        raise Misplaced("", f"{digits[:40]} is too large a number")
+    return number
 
 
 def _to_catalog(plain: Any) -> Catalog:
@@ -240,7 +253,8 @@ def _names(fields: Mapping[str, Any], what: str, where: str) -> Iterable[str]:
 def _check_keys(fields: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
     for name in fields:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
+            # Of a long name, each character would cost difflib dozens of bytes.
+            near = difflib.get_close_matches(name[:80], known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else f" (known: {', '.join(known)})"
             raise Misplaced(where, f"{name[:80]!r} is unknown{hint}")
 

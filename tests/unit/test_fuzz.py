@@ -1,79 +1,23 @@
-"""Bytes of strangers: whatever comes, parsing ends with a value or with the one error that it may.
-
-The same targets run for hours under atheris: python -m tests.unit.test_fuzz NAME, where that is
-installed.
-"""
+"""Bytes of strangers: whatever comes, parsing ends with a value or the one error that it may."""
 
 import json
-import struct
-import sys
-from collections.abc import Callable
+import time
+import tracemalloc
 from contextlib import suppress
 from typing import Any
 
 import pytest
-from amqp.exceptions import FrameSyntaxError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from celery_rpc.discovery import saved
 from celery_rpc.discovery.introspect import MAX_DIAGNOSTICS, MAX_WORKERS, ReportBook
-from celery_rpc.discovery.merge import merge
+from celery_rpc.errors import ConfigurationError
+from celery_rpc.model import Catalog
 from celery_rpc.transport import frames
-from celery_rpc.transport.outcome import Malformed, parse_meta, to_outcome
-from celery_rpc.transport.redis import to_frame
-from celery_rpc.transport.resp import MORE, Answers, BadAnswer
-
-
-def read_reply(data: bytes) -> None:
-    """A reply's body, as any worker or stranger may write it."""
-    with suppress(Malformed):
-        to_outcome(parse_meta(data), "a.task", {})
-
-
-def read_item(data: bytes) -> None:
-    """An item of a Redis reply list."""
-    frame = to_frame(data)
-    assert isinstance(frame.content_type, str)
-
-
-def read_answers(data: bytes) -> None:
-    """What a Redis server sends."""
-    answers = Answers()
-    with suppress(BadAnswer):
-        for at in range(0, len(data), 7):
-            answers.feed(data[at : at + 7])
-            while answers.next() is not MORE:
-                pass
-
-
-def read_deliveries(data: bytes) -> None:
-    """What an AMQP server sends on the channel of replies."""
-    deliveries = frames.Deliveries()
-    with suppress(struct.error, IndexError, ValueError, FrameSyntaxError):  # a broken server
-        for kind, _, payload, _ in frames.split(data):
-            deliveries.take(kind, payload)
-
-
-def read_report(data: bytes) -> None:
-    """What a worker, or whoever says to be one, answers to the two questions of a sweep."""
-    try:
-        body = json.loads(data)
-    except (ValueError, RecursionError):
-        return
-    book = ReportBook()
-    for question in ("active_queues", "registered"):
-        book.note(question, body)
-    catalog = merge(book.reports.values(), diagnostics=book.diagnostics)
-    assert all(name.isprintable() for name in catalog.services)
-
-
-TARGETS: dict[str, Callable[[bytes], None]] = {
-    "reply": read_reply,
-    "item": read_item,
-    "answers": read_answers,
-    "deliveries": read_deliveries,
-    "report": read_report,
-}
+from tests.fuzz import SEEDS
+from tests.parsers import TARGETS, read_catalog
+from tests.unit.test_saved import catalogs, plain
 
 JSON: Any = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -96,7 +40,30 @@ def frame_of(kind: int, channel: int, payload: bytes) -> bytes:
     return frames.frame(kind, channel, payload)
 
 
+def damaged(catalog: Catalog, at: int, gone: int, junk: bytes) -> bytes:
+    """Give the file with some of its bytes replaced."""
+    whole = saved.to_json(catalog).encode(errors="backslashreplace")
+    at %= len(whole)
+    return whole[:at] + junk + whole[at + gone :]
+
+
+def saved_with(value: Any, place: str) -> bytes:
+    """Give a file in which any JSON stands at one place."""
+    service = {"tasks": {}, "arguments": {"x": value}}
+    files = {
+        "services": {**plain(), "services": value},
+        "task": plain(**value) if isinstance(value, dict) else plain(level=value),
+        "signature": plain(signature=value),
+        "arguments": {**plain(), "services": {"q": service}},
+    }
+    return json.dumps(files[place]).encode()
+
+
 BYTES = {
+    "catalog": st.builds(
+        damaged, catalogs, st.integers(0, 5_000), st.integers(0, 20), st.binary(max_size=9)
+    )
+    | st.builds(saved_with, JSON, st.sampled_from(["services", "task", "signature", "arguments"])),
     "answers": st.lists(
         st.binary()
         | st.builds(b"%c%d\r\n".__mod__, st.tuples(st.sampled_from(b"+-:$*"), st.integers()))
@@ -117,6 +84,13 @@ def test_R37_S07_parsing_what_strangers_send_ends_well(name: str, data: st.DataO
     TARGETS[name](data.draw(st.binary() | shaped))
 
 
+def test_atheris_begins_with_bytes_that_each_parser_reads() -> None:
+    assert SEEDS.keys() == TARGETS.keys()
+    for name, seeds in SEEDS.items():
+        for seed in seeds:
+            TARGETS[name](seed)
+
+
 def test_S07_a_fleet_without_end_is_cut_off_and_said() -> None:
     book = ReportBook()
     for number in range(MAX_WORKERS + 5):
@@ -129,8 +103,35 @@ def test_S07_a_fleet_without_end_is_cut_off_and_said() -> None:
     assert len(book.diagnostics) == MAX_DIAGNOSTICS
 
 
-if __name__ == "__main__":
-    import atheris
+MILLION = 1_000_000
+LISTS = f"[{'[],' * (MILLION // 3)}1]"
+NUMBERS = ", ".join(f'"{number}": 0' for number in range(MILLION // 12))
 
-    atheris.Setup(sys.argv, TARGETS[sys.argv.pop()])
-    atheris.Fuzz()
+#: Files of a million bytes, each the worst of its kind.
+VAST = {
+    "lists in lists": "[" * MILLION,
+    "lists": LISTS,
+    "keys": f"{{{NUMBERS}}}",
+    "a number": "1" * MILLION,
+    "an exponent": f"1e{'9' * MILLION}",
+    "an unknown key": f'{{"celery_rpc_catalog": 1, "services": {{}}, "{"x" * MILLION}": 1}}',
+    "a queue": f'{{"celery_rpc_catalog": 1, "services": {{"{"x" * MILLION}": {{}}}}}}',
+    "arguments": saved_with([[]] * (MILLION // 4), "arguments").decode(),
+    "a signature": saved_with([[]] * (MILLION // 4), "signature").decode(),
+}
+
+
+@pytest.mark.parametrize("kind", VAST)
+def test_S07_a_vast_catalog_costs_no_more_than_its_size_allows(kind: str) -> None:
+    data = VAST[kind].encode()
+    began = time.monotonic()
+    read_catalog(data)
+    assert time.monotonic() - began < 5  # much less, but for the machine's load
+    tracemalloc.start()
+    try:
+        with suppress(ConfigurationError):
+            saved.from_json(data)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 30 * len(data)

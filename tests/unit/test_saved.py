@@ -133,6 +133,7 @@ def test_what_cannot_be_read_or_written_is_said(tmp_path: Path) -> None:
         (plain(signature=7), "services['q'].tasks['q.t'].signature:"),
         ('{"celery_rpc_catalog": 1, "services": {"q": 1, "q": 2}}', "'q' stands twice"),
         ('{"celery_rpc_catalog": NaN}', "NaN is no JSON"),
+        ('{"celery_rpc_catalog": 1e999}', "1e999 is too large a number"),
     ],
 )
 def test_what_is_no_saved_catalog_is_refused_by_name(value: Any, said: str) -> None:
