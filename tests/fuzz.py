@@ -58,6 +58,7 @@ def prepared(name: str) -> tuple[str, ...]:
     for number, seed in enumerate(SEEDS[name]):
         (corpus / f"seed-{number}").write_bytes(seed)
     texts = {text for seed in SEEDS[name] for text in re.findall(rb'"(\w+)"', seed)}
+    texts.add(b"")  # libFuzzer takes no empty dictionary
     words.write_bytes(b"".join(b'"\\"%b\\""\n' % text for text in sorted(texts)))
     return (str(corpus), f"-dict={words}", f"-artifact_prefix={FOLDER}/")
 
