@@ -1,10 +1,14 @@
 """Processes of every kind: they end in time, silently, and forked or patched ones work."""
 
+import os
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -95,8 +99,6 @@ def app(environ, start_response):
 
 @pytest.mark.watchdog(90)
 def test_R25_gunicorn_with_preload_calls_from_every_worker(broker: Broker, tmp_path: Path) -> None:
-    import os
-
     (tmp_path / "web.py").write_text(WEB)
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "web:app", "--preload", "--workers", "3"]
@@ -121,6 +123,95 @@ def test_R25_gunicorn_with_preload_calls_from_every_worker(broker: Broker, tmp_p
         wait_until(ask, timeout=30, what="answers of two workers")
     finally:
         server.terminate(timeout=5)
+
+
+ASYNC = """
+import os, threading
+import psutil
+from celery_rpc import connect
+
+client = connect(os.environ["BROKER"])
+
+
+def held():
+    connections = psutil.Process().net_connections()
+    brokers = [each.raddr.port for each in connections if each.raddr]
+    names = [thread.name for thread in threading.enumerate()]
+    threads = [name for name in names if not name.startswith("asyncio_")]  # the loop's own
+    return threads, brokers.count(int(os.environ["PORT"]))
+
+
+async def lifespan(receive, send):
+    await receive()
+    before = held()
+    await client.discover()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    in_use = held()
+    client.close()
+    left = held()
+    print("in use:", in_use > before, "left:", left if left != before else "nothing")
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        return await lifespan(receive, send)
+    _, name, argument = scope["path"].split("/")
+    print("asked to", name, argument, flush=True)
+    value = await client.calc[name].aio(float(argument))
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": str(value).encode()})
+"""
+
+
+@pytest.mark.parametrize("lifespan", ["on", "off"])
+def test_R27_uvicorn_serves_many_at_once_and_stops_with_nothing_left(
+    broker: Broker, tmp_path: Path, lifespan: str
+) -> None:
+    """With its lifespan off nobody closes the client: the interpreter's end does."""
+    serving = uvicorn(broker, tmp_path, "--lifespan", lifespan)
+    with serving as (server, port), ThreadPoolExecutor(64) as threads:
+        began = time.monotonic()
+        slow = [threads.submit(fetch, port, "sleep/1") for _ in range(4)]
+        quick = [threads.submit(fetch, port, f"echo/{n}") for n in range(50)]
+        assert [each.result() for each in quick] == [str(float(n)) for n in range(50)]
+        assert [each.result() for each in slow] == ["1.0"] * 4
+        assert time.monotonic() - began < 4  # what they take one after the other
+        last = threads.submit(fetch, port, "sleep/0.9")
+        wait_until(lambda: "asked to sleep 0.9" in server.log, what="the last request")
+        began = time.monotonic()
+        server.terminate(timeout=10)
+        assert time.monotonic() - began < 0.9 + 2
+        assert last.result() == "0.9"
+    assert "Finished server process" in server.log
+    assert ("in use: True left: nothing" in server.log) is (lifespan == "on")
+    assert not [word for word in ("rror", "arning", "Traceback") if word in server.log], server.log
+
+
+@contextmanager
+def uvicorn(broker: Broker, folder: Path, *options: str) -> Iterator[tuple[ServerProcess, int]]:
+    """Serve ASYNC, with every warning an error."""
+    (folder / "web.py").write_text(ASYNC)
+    port = free_port()
+    command = [sys.executable, "-W", "error", "-m", "uvicorn", "web:app", "--port", str(port)]
+    environment = {
+        **os.environ,
+        "BROKER": broker.url,
+        "PORT": str(broker.server.port),
+        "PYTHONPATH": str(ROOT),
+    }
+    server = ServerProcess([*command, *options], log=folder / "log", cwd=folder, env=environment)
+    try:
+        server.wait_until(lambda: is_open(port), timeout=20, what="it to listen")
+        yield server, port
+    finally:
+        server.terminate(timeout=5)
+
+
+def fetch(port: int, path: str) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=20) as answer:
+        return str(answer.read().decode())
 
 
 def is_open(port: int) -> bool:
