@@ -179,8 +179,7 @@ def read_content(header: bytes, body: bytes) -> Frame:
         _, at = _read_short(header, at)
     if flags & HEADERS:
         [size] = _LONG.unpack_from(header, at)
-        if size:
-            [headers], _ = table_loads("F", header, at)
+        headers = _read_table(header, at) if size else {}
         at += 4 + size
     at += bool(flags & DELIVERY_MODE) + bool(flags & PRIORITY)
     if flags & CORRELATION_ID:
@@ -188,6 +187,17 @@ def read_content(header: bytes, body: bytes) -> Frame:
     return Frame(
         body, content_type, correlation_id, headers.get("ticket"), headers.get("compression")
     )
+
+
+def _read_table(data: bytes, at: int) -> Mapping[str, Any]:
+    try:
+        [table], _ = table_loads("F", data, at)
+    except Exception:
+        # Whoever publishes chooses them: a time out of range, a type that py-amqp does not know,
+        # nesting without end. Raised, it would break the connection, and the next one, on which
+        # the message came again.
+        return {}
+    return table  # type: ignore[no-any-return]
 
 
 def _read_short(data: bytes, at: int) -> tuple[str, int]:

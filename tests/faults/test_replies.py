@@ -135,6 +135,28 @@ def test_R37_what_floods_one_client_does_not_silence_another(
     assert len(logged) == 2
 
 
+TABLES = {
+    "a time after all times": b"\x01aT" + b"\xff" * 8,
+    "an octet string": b"\x01ax\x00\x00\x00\x01\xff",
+    "lists in lists": b"\x01a"
+    + b"".join(b"A" + n.to_bytes(4, "big") for n in range(99_995, -1, -5)),
+}
+
+
+@pytest.mark.parametrize("broker", ["rabbitmq"], indirect=True)
+@pytest.mark.parametrize("name", TABLES)
+def test_R37_headers_that_cannot_be_read_are_as_none(
+    client: Any, queue: str, forger: Forger, name: str
+) -> None:
+    """On Redis, headers are a part of the JSON, and cannot be read only where that cannot."""
+    innocent, reply = client.calc.sleep.delay(0.5), client.calc.sleep.delay(0.5)
+    body = f'{{"task_id": "{reply.id}", "status": "SUCCESS", "result": 7}}'
+    forger.put_table(queue, body.encode(), reply.id, TABLES[name])
+    assert reply.get(timeout=5) == 7
+    assert innocent.get(timeout=5) == 0.5
+    assert client.status()["reconnects"] == 0
+
+
 def test_R38_an_innocent_call_is_not_lost_behind_thousands_of_strangers(
     client: Any, queue: str, forger: Forger
 ) -> None:

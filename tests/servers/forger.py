@@ -1,10 +1,13 @@
 """Forger: writes to a client's reply queue what no worker sent."""
 
 import json
+import struct
 from typing import Any
 
 from kombu.connection import Connection
 from kombu.messaging import Producer
+
+from celery_rpc.transport import frames
 
 #: Bodies that are no reply, with their content types.
 GARBAGE: list[tuple[bytes, str]] = [
@@ -50,6 +53,20 @@ class Forger:
             correlation_id=correlation_id,
             headers=headers,
         )
+
+    def put_table(self, queue: str, body: bytes, correlation_id: str, entries: bytes) -> None:
+        """Put one message into a queue of RabbitMQ, with these bytes as the entries of its headers.
+
+        py-amqp itself writes none that it could not read.
+        """
+        channel = self._connection.default_channel
+        table = struct.pack(">I", len(entries)) + entries
+        flags = frames.CONTENT_TYPE | frames.HEADERS | frames.CORRELATION_ID
+        header = struct.pack(">HHQH", 60, 0, len(body), flags)
+        header += frames.short("application/json") + table + frames.short(correlation_id)
+        method = frames.PUBLISH + b"\0\0\0" + frames.short(queue) + b"\0"
+        for kind, payload in ((1, method), (2, header), (3, body)):
+            channel.connection.transport.write(frames.frame(kind, channel.channel_id, payload))
 
     def reply(self, queue: str, task_id: str, result: Any, status: str = "SUCCESS") -> None:
         """Put a reply, well formed, in a task's name."""
