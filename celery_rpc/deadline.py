@@ -1,6 +1,8 @@
 """Deadline: the absolute end of a wait; timeouts are relative, deadlines are not."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
 from time import monotonic
 
 #: Longest wait that threading primitives accept everywhere, in seconds.
@@ -41,5 +43,16 @@ class Deadline:
             return other
         return self if other.at is None or self.at <= other.at else other
 
+    def later(self, other: "Deadline") -> "Deadline":
+        """Give the one that comes last."""
+        if self.at is None:
+            return self
+        return other if other.at is None or self.at <= other.at else self
+
 
 NEVER = Deadline(None)
+
+
+def latest(deadlines: Iterable[Deadline]) -> Deadline:
+    """Give the one of several that comes last."""
+    return reduce(Deadline.later, deadlines)

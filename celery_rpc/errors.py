@@ -179,7 +179,9 @@ class DeadlineExceeded(OutcomeUnknown, TimeoutError, CeleryTimeoutError):  # typ
     """No reply came before the deadline; the task may still run: allow more time, or look at the
     service.
 
-    ``state`` is the last that was heard: STARTED, RETRY, one of the task's own, or unknown.
+    ``state`` is the last that was heard: STARTED, RETRY, one of the task's own, or unknown. UNSENT
+    and REVOKED say that it will not run: the deadline passed before it was sent, or before a worker
+    came to it.
     ``hint`` is what the workers said when they were asked right before the deadline, if anything.
     """
 

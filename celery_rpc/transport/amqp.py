@@ -42,7 +42,7 @@ from celery_rpc.transport.confirms import Confirms
 from celery_rpc.transport.control import Command, control_message
 from celery_rpc.transport.inbound import Inbound
 from celery_rpc.transport.lowwater import can_be_raised, low_water
-from celery_rpc.transport.message import Envelope
+from celery_rpc.transport.message import Envelope, due
 from celery_rpc.url import masked
 
 log = logging.getLogger("celery_rpc.amqp")
@@ -394,8 +394,9 @@ class AmqpLink(Link):
             connection, channel = self._connection, self._channels.get(name)
             if channel is None or connection is None:
                 raise Unavailable(f"no connection to {self.options.broker}")
-            chunks = [encoded(each, channel.channel_id, connection.frame_max) for each in envelopes]
-            for each in envelopes:
+            wanted = due(envelopes, receipt.settle)
+            chunks = [encoded(each, channel.channel_id, connection.frame_max) for each in wanted]
+            for each in wanted:
                 confirms.expect(receipt, each.id)
             self._send(b"".join((self._take_ack(), *chunks)), deadline.capped(WRITE_TIMEOUT))
         except BROKEN as error:

@@ -42,13 +42,6 @@ class Receipt:
         self._gate = Lock()
         self._gate.acquire()
 
-    @classmethod
-    def settled(cls) -> "Receipt":
-        """Give the receipt of a batch that the broker has."""
-        receipt = cls(())
-        receipt._open()
-        return receipt
-
     def settle(self, task_id: str, error: Exception | None = None) -> None:
         """Note the broker's word on one message."""
         with self._lock:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from celery_rpc.address import Address
 from celery_rpc.call import Call
 from celery_rpc.config import ClientOptions
-from celery_rpc.deadline import Deadline
+from celery_rpc.deadline import Deadline, latest
 from celery_rpc.errors import ClientClosed, NoSuchTask, OutcomeUnknown, ReplyLost, Unavailable
 from celery_rpc.fork import renew_after_fork
 from celery_rpc.pending import Outcome, Pending
@@ -171,7 +171,7 @@ class BrokerTransport(CallTransport):
         prepared = [self._prepare(call) for call in calls]
         if not prepared:
             return []
-        deadline = prepared[0][2]
+        deadline = latest(patience for _, _, patience in prepared)
         envelopes = [envelope for envelope, _, _ in prepared]
         try:
             receipt = self._publish(envelopes, deadline, retry=bool(calls[0].options.retry))
@@ -200,6 +200,7 @@ class BrokerTransport(CallTransport):
         ends = None if call.expires_in is None else call.expires_in + call.options.starts_after
         deadline = Deadline.after(ends)
         envelope = writer.write(call)
+        envelope.deadline = deadline
         pending = self.table.register(call.id, call.task, deadline, known)
         pending.call = call
         pending.decode = call.decode
@@ -221,9 +222,10 @@ class BrokerTransport(CallTransport):
         call = pending.call
         if call is not None:
             _, writer = self._open()
-            left = replace(call, expires_in=pending.deadline.remaining())
+            envelope = writer.write(replace(call, expires_in=pending.deadline.remaining()))
+            envelope.deadline = pending.deadline
             sending = pending.deadline.earlier(Deadline.after(self.options.timeout))
-            self._publish([writer.write(left)], sending)
+            self._publish([envelope], sending)
 
     def _publish(
         self, envelopes: Sequence[Envelope], deadline: Deadline, *, retry: bool = True

@@ -14,7 +14,7 @@ from celery_rpc.deadline import Deadline
 from celery_rpc.errors import DiscoveryError, OutcomeUnknown, Overloaded, Unavailable
 from celery_rpc.transport.base import Frame, Link, LinkDown, Receipt
 from celery_rpc.transport.control import Command, control_message
-from celery_rpc.transport.message import Envelope
+from celery_rpc.transport.message import Envelope, due
 from celery_rpc.url import masked
 
 PIDBOX = Exchange("celery.pidbox", type="fanout", durable=False, delivery_mode="transient")
@@ -93,8 +93,10 @@ class KombuLink(Link):
     def publish(
         self, envelopes: Sequence[Envelope], deadline: Deadline, *, awaited: bool = True
     ) -> Receipt:
+        receipt = Receipt([each.id for each in envelopes])
+
         def send(producer: Any) -> None:
-            for each in envelopes:
+            for each in due(envelopes, receipt.settle):
                 properties = dict(each.properties)
                 if each.ttl is not None:
                     properties["expiration"] = each.ttl / 1000
@@ -108,9 +110,10 @@ class KombuLink(Link):
                     retry=False,
                     **properties,
                 )
+                receipt.settle(each.id)
 
         self._write(send, deadline, envelopes[0].id)
-        return Receipt.settled()
+        return receipt
 
     def broadcast(self, commands: Mapping[str, Command], deadline: Deadline) -> int | None:
         if not self._reading.transport.implements.exchange_type >= {"fanout"}:

@@ -8,7 +8,7 @@ equal.
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from reprlib import Repr
@@ -19,7 +19,8 @@ from celery import signals
 
 from celery_rpc.address import Address
 from celery_rpc.call import Call, CallOptions
-from celery_rpc.errors import ConfigurationError, EncodeError, PayloadTooLarge
+from celery_rpc.deadline import NEVER, Deadline
+from celery_rpc.errors import ConfigurationError, DeadlineExceeded, EncodeError, PayloadTooLarge
 from celery_rpc.nested import HEADER as DEADLINE
 from celery_rpc.transport.headers import Headers, SharedHeaders, encode
 from celery_rpc.transport.skew import Skew
@@ -51,6 +52,8 @@ class Envelope:
     content: tuple[Any, ...]
     #: Milliseconds after which the broker may drop the message; None: never.
     ttl: int | None = None
+    #: Until when it makes sense to send it.
+    deadline: Deadline = NEVER
 
 
 class EnvelopeWriter:
@@ -193,6 +196,33 @@ class EnvelopeWriter:
             properties=envelope.properties,
             retry_policy={},
         )
+
+
+def due(
+    envelopes: Sequence[Envelope], refuse: Callable[[str, Exception], object]
+) -> list[Envelope]:
+    """Give the messages that still make sense, right before they are written.
+
+    Args:
+        refuse: takes the id of each of the others, whose deadline has passed, and its error.
+    """
+    found: list[Envelope] = []
+    for each in envelopes:
+        if each.deadline.passed:
+            refuse(each.id, unsent(each))
+        else:
+            found.append(each)
+    return found
+
+
+def unsent(envelope: Envelope) -> DeadlineExceeded:
+    """Give the error of a call whose deadline passed before its message was sent."""
+    return DeadlineExceeded(
+        f"the deadline of {envelope.task} ({envelope.id}) passed before it could be sent; nothing "
+        "was sent",
+        task_id=envelope.id,
+        state="UNSENT",
+    )
 
 
 def announce_sent(envelope: Envelope) -> None:

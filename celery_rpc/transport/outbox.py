@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from threading import Lock, Thread
 
-from celery_rpc.deadline import Deadline
+from celery_rpc.deadline import Deadline, latest
 from celery_rpc.errors import ClientClosed
-from celery_rpc.transport.message import Envelope
+from celery_rpc.transport.message import Envelope, due
 
 #: Most messages that one publish takes.
 BATCH = 200
@@ -28,9 +28,13 @@ class Outbox:
         self._thread: Thread | None = None
         self._lock = Lock()
 
-    def put(self, envelope: Envelope, deadline: Deadline) -> None:
-        """Send a message soon."""
-        self._queue.put((envelope, deadline))
+    def put(self, envelope: Envelope, patience: Deadline) -> None:
+        """Send a message soon.
+
+        Args:
+            patience: until when the broker is waited for; a message's own deadline, if it has one.
+        """
+        self._queue.put((envelope, patience))
         if self._thread is None:
             self._start()
 
@@ -45,15 +49,22 @@ class Outbox:
             batch = self._take()
             if not batch:
                 return
-            envelopes = [envelope for envelope, _ in batch]
-            deadline = batch[0][1]
-            for _, each in batch[1:]:
-                deadline = deadline.earlier(each)
-            try:
-                self._publish(envelopes, deadline)
-            except Exception as error:  # it belongs to those who wait for these replies
-                for envelope in envelopes:
-                    self._refuse(envelope.id, error)
+            self._send(batch)
+
+    def _send(self, batch: Sequence[Item]) -> None:
+        """Send messages together, which are no more than neighbours.
+
+        One that is in a hurry takes no time from the others: what could not be sent by its deadline
+        is left out.
+        """
+        envelopes = due([envelope for envelope, _ in batch], self._refuse)
+        if not envelopes:
+            return
+        try:
+            self._publish(envelopes, latest(patience for _, patience in batch))
+        except Exception as error:  # it belongs to those who wait for these replies
+            for envelope in envelopes:
+                self._refuse(envelope.id, error)
 
     def _take(self) -> list[Item]:
         first = self._queue.get()

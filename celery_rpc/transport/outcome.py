@@ -123,6 +123,13 @@ def to_error(
     return error
 
 
+def has_expired(meta: dict[str, Any]) -> bool:
+    """Tell whether a worker dropped a revoked task because its message had expired."""
+    result = meta.get("result")
+    # celery/worker/request.py, Request.revoked
+    return isinstance(result, dict) and to_args(result.get("exc_message")) == ("expired",)
+
+
 def known_class(module: str, name: str, dotted: str, registry: Registry) -> type[Exception] | None:
     """Give the builtin or registered class of that name, which must be an Exception."""
     found = registry.get(dotted)

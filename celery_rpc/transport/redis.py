@@ -33,7 +33,7 @@ from celery_rpc.transport.base import Frame, Link, LinkDown, Receipt
 from celery_rpc.transport.control import Command, control_message
 from celery_rpc.transport.endpoint import Endpoint
 from celery_rpc.transport.headers import Headers, encode
-from celery_rpc.transport.message import Envelope
+from celery_rpc.transport.message import Envelope, due
 from celery_rpc.transport.outcome import BAD_JSON
 from celery_rpc.transport.wire import BROKEN, WRITE_TIMEOUT, Wire, translated
 from celery_rpc.url import masked
@@ -207,10 +207,15 @@ class RedisLink(Link):
     def publish(
         self, envelopes: Sequence[Envelope], deadline: Deadline, *, awaited: bool = True
     ) -> Receipt:
-        answers = self._ask([("LPUSH", self.key(each), self.pack(each)) for each in envelopes],
-                            deadline, [each.id for each in envelopes])  # fmt: skip
         receipt = Receipt([each.id for each in envelopes])
-        for envelope, answer in zip(envelopes, answers, strict=True):
+        self._take_turn(deadline)
+        try:
+            wanted = due(envelopes, receipt.settle)
+            commands = [("LPUSH", self.key(each), self.pack(each)) for each in wanted]
+            answers = self._round_trip(commands, deadline, [each.id for each in wanted])
+        finally:
+            self._write_lock.release()
+        for envelope, answer in zip(wanted, answers, strict=True):
             refused = isinstance(answer, redis.ResponseError)
             receipt.settle(envelope.id, translated(answer, self.endpoint) if refused else None)
         return receipt
@@ -239,21 +244,31 @@ class RedisLink(Link):
             raise translated(answer, self.endpoint)
         return answer
 
-    def _ask(
-        self, commands: Sequence[Sequence[Any]], deadline: Deadline, ids: Sequence[str] = ()
-    ) -> list[Any]:
+    def _ask(self, commands: Sequence[Sequence[Any]], deadline: Deadline) -> list[Any]:
         """Run commands on the writing connection, by one round trip."""
+        self._take_turn(deadline)
+        try:
+            return self._round_trip(commands, deadline)
+        finally:
+            self._write_lock.release()
+
+    def _take_turn(self, deadline: Deadline) -> None:
+        """Lock the writing connection, and see to it that there is one.
+
+        Raises:
+            Unavailable: others had it until the deadline, or there is no connection.
+        """
         if not self._write_lock.acquire(timeout=deadline.wait()):
             raise Overloaded(f"{self.endpoint}: others were sending until the deadline; not sent")
         try:
             if not self._writing.alive():
                 self._writing.connect(max(0.05, deadline.capped(self._connect_timeout)))
-            return self._round_trip(commands, deadline, ids)
-        finally:
+        except BaseException:
             self._write_lock.release()
+            raise
 
     def _round_trip(
-        self, commands: Sequence[Sequence[Any]], deadline: Deadline, ids: Sequence[str]
+        self, commands: Sequence[Sequence[Any]], deadline: Deadline, ids: Sequence[str] = ()
     ) -> list[Any]:
         done = False
         try:

@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from threading import Lock
 from typing import Any
 from weakref import WeakValueDictionary
@@ -10,12 +11,25 @@ from weakref import WeakValueDictionary
 from kombu.utils.json import loads
 
 from celery_rpc.deadline import NEVER, Deadline
-from celery_rpc.errors import CallCancelled, NoSuchTask, Overloaded, ResultError
+from celery_rpc.errors import (
+    CallCancelled,
+    DeadlineExceeded,
+    NoSuchTask,
+    Overloaded,
+    ResultError,
+)
 from celery_rpc.log import RateLimited
 from celery_rpc.pending import Outcome, Pending
 from celery_rpc.transport.base import Frame
-from celery_rpc.transport.outcome import BAD_JSON, Malformed, Registry, parse_meta, to_outcome
-from celery_rpc.transport.skew import Skew
+from celery_rpc.transport.outcome import (
+    BAD_JSON,
+    Malformed,
+    Registry,
+    has_expired,
+    parse_meta,
+    to_outcome,
+)
+from celery_rpc.transport.skew import NOTICEABLE, Skew
 
 log = logging.getLogger("celery_rpc.replies")
 
@@ -168,8 +182,8 @@ class ReplyTable:
             pending.update(outcome)
             return
         self.skew.note(meta.get("date_done"))
-        if isinstance(outcome.error, CallCancelled):
-            explain_expiry(outcome.error, pending.deadline, self.skew.ahead)
+        if isinstance(outcome.error, CallCancelled) and has_expired(meta):
+            outcome = explain_expiry(outcome, pending, self.skew.ahead)
         if isinstance(outcome.error, NoSuchTask) and pending.call is not None:
             outcome.error.service = pending.call.address.queue
             self.again(pending, outcome)
@@ -210,10 +224,34 @@ def check_size(frame: Frame, limit: int) -> None:
         raise Malformed(f"{len(frame.body):,} bytes, more than the limit of {limit:,}")
 
 
-def explain_expiry(error: CallCancelled, deadline: Deadline, ahead: float) -> None:
-    """Say that clocks differ, where a worker dropped a call as expired that had time left."""
-    if ahead and not deadline.passed and "expired" in str(error):
-        error.args = (
-            f"{error}: by the clock of its worker, which is {ahead:.0f} s ahead of ours. Set the "
-            "clocks, or connect(skew_allowance=...)",
+def explain_expiry(outcome: Outcome, pending: Pending, ahead: float) -> Outcome:
+    """Say what it means that a worker dropped a call as expired.
+
+    Args:
+        ahead: seconds by which the workers' clocks are ahead of ours.
+    """
+    if is_over(pending):
+        name = pending.task or "the call"
+        error = DeadlineExceeded(
+            f"{name} ({pending.id}) was not run: its deadline had passed when a worker came to it",
+            task_id=pending.id,
+            state=outcome.state,
         )
+        return replace(outcome, error=error)
+    if ahead and outcome.error is not None:
+        outcome.error.args = (
+            f"{outcome.error}: by the clock of its worker, which is {ahead:.0f} s ahead of ours. "
+            "Set the clocks, or connect(skew_allowance=...)",
+        )
+    return outcome
+
+
+def is_over(pending: Pending) -> bool:
+    """Tell whether a call's deadline has passed, by our clock or by its worker's, which may differ.
+
+    A call that was also given expires= may have expired before.
+    """
+    call, left = pending.call, pending.deadline.remaining()
+    if left is None:
+        return False
+    return left == 0 or (left < NOTICEABLE and call is not None and call.options.expires is None)

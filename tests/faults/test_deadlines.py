@@ -1,15 +1,18 @@
 """Deadlines travel with calls; messages that a broker refuses fail their own call alone."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from celery_rpc import PayloadTooLarge, connect
+from celery_rpc import CallCancelled, DeadlineExceeded, PayloadTooLarge, connect
 from celery_rpc.transport.skew import EVERY
-from tests.servers import Broker, Forger, RabbitBroker, Worker, wait_until
+from tests.faults.conftest import Connect
+from tests.servers import Broker, FaultProxy, Forger, RabbitBroker, Way, Worker, wait_until
 
 pytestmark = pytest.mark.usefixtures("worker")
 
@@ -41,6 +44,49 @@ def test_R23_a_call_inside_a_task_inherits_what_is_left_of_its_deadline(
     nested = client.gateway.deadline.options(timeout=5)()
     assert before < float(nested["called"]) < before + 15  # its own default would be 30 s
     assert nested["sent"] is None  # nobody waits for what is only sent
+
+
+def test_R23_what_expired_before_it_could_be_sent_harms_no_other(
+    linked: Connect, link: FaultProxy, tmp_path: Path
+) -> None:
+    client = linked()
+    mark = tmp_path / "ran"
+
+    async def crowd() -> Any:
+        patient = [asyncio.create_task(client.calc.add.aio(n, 1)) for n in range(10)]
+        hurried = asyncio.create_task(client.calc.count.options(timeout=0.3).aio(str(mark)))
+        patient += [asyncio.create_task(client.calc.add.aio(n, 1)) for n in range(10, 20)]
+        with pytest.raises(DeadlineExceeded):
+            await hurried
+        link.heal()
+        return await asyncio.gather(*patient)
+
+    link.freeze(Way.TO_SERVER)
+    assert asyncio.run(crowd()) == list(range(1, 21))
+    assert client.calc.add(1, 1) == 2
+    assert not mark.exists()
+
+
+def test_R23_what_a_worker_dropped_after_the_deadline_says_so(
+    client: Any, worker: Worker, tmp_path: Path
+) -> None:
+    mark = tmp_path / "ran"
+    worker.freeze()
+    try:
+        reply = client.calc.count.options(timeout=0.3).delay(str(mark))
+        wait_until(lambda: reply.deadline().passed, timeout=5, what="the deadline")
+    finally:
+        worker.thaw()
+    with pytest.raises(DeadlineExceeded, match="was not run") as caught:
+        reply.get(timeout=10)
+    assert caught.value.state == "REVOKED"
+    assert not mark.exists()
+
+
+def test_R23_what_expires_before_its_deadline_is_revoked(client: Any) -> None:
+    reply = client.calc.add.options(timeout=10).apply_async((1, 1), countdown=0.5, expires=0.1)
+    with pytest.raises(CallCancelled, match="expired"):
+        reply.get()
 
 
 @pytest.mark.parametrize("broker", ["rabbitmq"], indirect=True)
