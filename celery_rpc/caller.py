@@ -98,6 +98,7 @@ class LiveCaller:
         self, target: Target, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Any:
         """Call and await the value; the event loop is never blocked."""
+        await loops.turn()
         if not self.contracts.is_ready(target):
             await asyncio.to_thread(self.contracts.of, target)
         return await self.delivery.call_async(self._call(target, args, kwargs, blocking=True))

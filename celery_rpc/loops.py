@@ -1,33 +1,40 @@
-"""Loops: event loops woken from the reader thread, many futures by one call."""
+"""Loops: event loops woken from the reader's thread, and left time for others in a crowd."""
 
 import asyncio
 from collections import deque
 from collections.abc import Callable
 from functools import partial
 from threading import Lock
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from celery_rpc.deadline import Deadline
 from celery_rpc.pending import Callback, Outcome, Pending
 
+#: Calls that begin, and that end, in one round of an event loop: then it is the turn of others.
+ROUND = 50
+
 
 class LoopWaker:
-    """Resolves futures of one event loop from other threads, a whole batch per wake-up."""
+    """Resolves futures of one event loop from other threads, many by one wake-up."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        # Held weakly by the registry only; a waker lives no longer than its loop's futures.
-        self._call_soon = loop.call_soon_threadsafe
+        # Held weakly: what the registry keeps must not keep the loop.
+        self._loop = ref(loop)
         self._ready: deque[asyncio.Future[None]] = deque()
         self._scheduled = False
 
     def wake(self, future: asyncio.Future[None]) -> None:
         """Resolve a future soon; a loop that was closed meanwhile is left alone."""
         self._ready.append(future)
-        if self._scheduled:
-            return
+        if not self._scheduled:
+            self._schedule()
+
+    def _schedule(self) -> None:
+        loop = self._loop()
         self._scheduled = True
         try:
-            self._call_soon(self._run)
+            if loop is not None:
+                loop.call_soon_threadsafe(self._run)
         except RuntimeError:  # the loop is closed: nobody awaits there any more
             self._ready.clear()
             self._scheduled = False
@@ -35,13 +42,53 @@ class LoopWaker:
     def _run(self) -> None:
         # Cleared first: whoever appends from now on schedules again, so nothing is left behind.
         self._scheduled = False
-        while self._ready:
-            future = self._ready.popleft()
-            if not future.done():
-                future.set_result(None)
+        resolve_some(self._ready)
+        if self._ready and not self._scheduled:
+            self._schedule()
+
+
+class Turnstile:
+    """Lets calls begin, a few in each round of their event loop.
+
+    Used in the loop's thread alone. While calls begin, or wait, it is asked once a round who is
+    next.
+    """
+
+    def __init__(self) -> None:
+        self._begun = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def enter(self) -> None:
+        """Return when it is this call's turn to begin: at once, unless there is a crowd."""
+        loop = asyncio.get_running_loop()
+        if self._begun == 0:
+            loop.call_soon(self._next_round)
+        if self._begun < ROUND:
+            self._begun += 1
+            return
+        future: asyncio.Future[None] = loop.create_future()
+        self._waiting.append(future)
+        await future
+
+    def _next_round(self) -> None:
+        self._begun = resolve_some(self._waiting)
+        if self._begun:
+            asyncio.get_running_loop().call_soon(self._next_round)
+
+
+def resolve_some(futures: deque[asyncio.Future[None]]) -> int:
+    """Resolve the first futures of a queue, as many as go in one round; give their number."""
+    resolved = 0
+    while futures and resolved < ROUND:
+        future = futures.popleft()
+        if not future.done():
+            future.set_result(None)
+            resolved += 1
+    return resolved
 
 
 _wakers: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopWaker] = WeakKeyDictionary()
+_turnstiles: WeakKeyDictionary[asyncio.AbstractEventLoop, Turnstile] = WeakKeyDictionary()
 _lock = Lock()
 
 
@@ -52,6 +99,16 @@ def waker_of(loop: asyncio.AbstractEventLoop) -> LoopWaker:
         with _lock:
             waker = _wakers.setdefault(loop, LoopWaker(loop))
     return waker
+
+
+async def turn() -> None:
+    """Wait for the turn to begin a call, so that a crowd of calls does not hold up the loop."""
+    loop = asyncio.get_running_loop()
+    turnstile = _turnstiles.get(loop)
+    if turnstile is None:
+        with _lock:
+            turnstile = _turnstiles.setdefault(loop, Turnstile())
+    await turnstile.enter()
 
 
 def in_loop() -> bool:
