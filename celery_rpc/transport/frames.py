@@ -7,6 +7,7 @@ py-amqp's. Everything else on the connection stays py-amqp's.
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from math import isfinite
 from struct import Struct
 from typing import Any
 
@@ -54,8 +55,11 @@ def publish(envelope: Envelope, channel: int, frame_max: int) -> bytes:
     """
     body = envelope.body
     parts = [_publish_method(channel, envelope.address.queue)]
-    parts.append(frame(HEADER, channel, _content_header(envelope)))
     most = frame_max - 8
+    header = _content_header(envelope)
+    if len(header) > most:  # the broker would end the connection, with all that is under way
+        raise ValueError(f"all of them are {len(header):,} bytes, and one frame holds {most:,}")
+    parts.append(frame(HEADER, channel, header))
     parts += [frame(BODY, channel, body[at : at + most]) for at in range(0, len(body), most)]
     return b"".join(parts)
 
@@ -110,8 +114,19 @@ def entry(name: str, value: Any) -> bytes:
         return b"%bS%b%b" % (_name(name), _LONG.pack(len(data)), data)
     if value is None:
         return b"%bV" % _name(name)
+    if not is_finite(value):
+        raise ValueError(f"{name!r} is not finite: {value!r}")  # RabbitMQ ends the connection
     # A table of this one entry, without the length before it.
     return bytes(table_dumps("F", [{name: value}])[4:])
+
+
+def is_finite(value: Any) -> bool:
+    """Tell whether every number in a value is finite."""
+    if isinstance(value, Mapping):
+        return all(map(is_finite, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(is_finite, value))
+    return not isinstance(value, float) or isfinite(value)
 
 
 def ack(channel: int, tag: int) -> bytes:

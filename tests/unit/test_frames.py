@@ -1,5 +1,6 @@
 """Frames: every byte as py-amqp would write it, and every delivery as it would read it."""
 
+from math import inf, nan
 from types import SimpleNamespace
 from typing import Any
 
@@ -90,7 +91,9 @@ def test_the_headers_of_a_real_task_equal_py_amqps() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [1 << 80, object(), {1: object()}], ids=["number", "object", "key"]
+    "value",
+    [1 << 80, object(), {1: object()}, nan, [1, {"a": -inf}], "x" * FRAME_MAX],
+    ids=["number", "object", "key", "nan", "infinity", "more than a frame"],
 )
 def test_what_no_table_can_hold_is_an_encode_error(value: Any) -> None:
     with pytest.raises(EncodeError):
