@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from celery_rpc.address import Address
-from celery_rpc.config import UNSET, Unset, check_seconds
+from celery_rpc.checks import check
+from celery_rpc.config import UNSET, Unset
 from celery_rpc.errors import ConfigurationError
 from celery_rpc.model import TaskSpec
 from celery_rpc.retry import Retry
@@ -86,46 +87,9 @@ class CallOptions:
             changes["stamps"] = {**self.stamps, **stamps}
         if changes.pop("serializer", None) not in (None, "json"):
             raise ConfigurationError("serializer: only 'json' is spoken here; pickle runs code")
-        checked = replace(self, **changes)
-        checked.verify()
-        return checked
-
-    def verify(self) -> None:
-        """Refuse what no broker could honour."""
-        if self.timeout is not UNSET:
-            check_seconds("timeout", self.timeout, none_is="no deadline")
-        for name in ("countdown", "time_limit", "soft_time_limit"):
-            value = getattr(self, name)
-            if value is not None and (
-                isinstance(value, bool) or not isinstance(value, int | float)
-            ):
-                raise ConfigurationError(f"{name} must be a number of seconds, not {value!r}")
-        if self.priority is not None and self.priority not in range(256):
-            raise ConfigurationError(f"priority must be between 0 and 255, not {self.priority!r}")
-        if self.delivery_mode not in (None, 1, 2, "transient", "persistent"):
-            raise ConfigurationError(
-                f"delivery_mode must be 'persistent' or 'transient', not {self.delivery_mode!r}"
-            )
-        if self.validate is not UNSET and not isinstance(self.validate, bool):
-            raise ConfigurationError(f"validate must be True or False, not {self.validate!r}")
-        if self.task_id is not None and not (isinstance(self.task_id, str) and self.task_id):
-            raise ConfigurationError(f"task_id must be a string, not {self.task_id!r}")
-        if not (self.expires is None or isinstance(self.expires, int | float | str | datetime)):
-            raise ConfigurationError(f"expires must be seconds or a datetime, not {self.expires!r}")
-        self._validate_repetition()
-
-    def _validate_repetition(self) -> None:
-        if not isinstance(self.retry, Retry | bool):
-            raise ConfigurationError(f"retry must be a Retry(...) or a bool, not {self.retry!r}")
-        if self.check not in (None, "consumers"):
-            raise ConfigurationError(f"check must be 'consumers' or None, not {self.check!r}")
-        if self.cancel_on_timeout not in (True, False, "terminate"):
-            raise ConfigurationError(
-                f"cancel_on_timeout must be a bool or 'terminate', not {self.cancel_on_timeout!r}"
-            )
-        key = self.idempotency_key
-        if key is not None and not (isinstance(key, str) and key):
-            raise ConfigurationError(f"idempotency_key must be a string, not {key!r}")
+        for name, value in changes.items():
+            check(name, value)
+        return replace(self, **changes)
 
     @property
     def persistent(self) -> bool:

@@ -83,6 +83,8 @@ class BaseClient:
             NoSuchService, NoSuchTask: there is none; names those that are near.
             ConfigurationError: several queues have it, and none was said.
         """
+        if not isinstance(name, str):
+            raise TypeError(f"a task's name is text, not {type(name).__name__}")
         if queue is None:
             service = self._home_of(name)
         else:

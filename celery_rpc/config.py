@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from threading import TIMEOUT_MAX
 from typing import Any, Final
 
 from celery_rpc.errors import ConfigurationError
@@ -104,7 +105,7 @@ def check_seconds(name: str, value: Any, *, none_is: str | None = None) -> None:
     if value is None and none_is:
         return
     good = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if value is None or not good or not value > 0:
+    if not good or not 0 < value <= TIMEOUT_MAX:  # so that infinity and NaN are none either
         meaning = f" (None: {none_is})" if none_is else ""
         raise ConfigurationError(
             f"{name} must be a positive number of seconds{meaning}, not {value!r}"

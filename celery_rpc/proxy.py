@@ -105,6 +105,8 @@ class TaskProxy:
             raise ArgumentsError(
                 f"{self.name}: args must be a list or tuple, not {type(args).__name__}"
             )
+        if kwargs is not None and not isinstance(kwargs, Mapping):
+            raise ArgumentsError(f"{self.name}: kwargs must be a dict, not {type(kwargs).__name__}")
         return self._caller.send(self._with(options), args or (), kwargs or {})
 
     def batch(self, arguments: Iterable[Any]) -> list[Reply[Any]]:

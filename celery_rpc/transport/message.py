@@ -32,6 +32,13 @@ REPR_LENGTH = 200
 #: AMQP's numbers, and Celery's names for them.
 DELIVERY_MODES = {1: 1, 2: 2, "transient": 1, "persistent": 2}
 
+#: What the worker reads of a call (Celery's task protocol 2): not the caller's to set.
+OWN_HEADERS = frozenset(
+    {"lang", "task", "id", "root_id", "parent_id", "group", "group_index", "shadow", "eta",
+     "expires", "retries", "timelimit", "argsrepr", "kwargsrepr", "ignore_result", "stamps",
+     "stamped_headers", "replaced_task_nesting", "compression", DEADLINE}
+)  # fmt: skip
+
 #: The key by which kombu's JSON tells what is no JSON.
 RESERVED = '"__type__"'
 
@@ -242,9 +249,14 @@ def checked_headers(call: Call) -> Mapping[str, Any]:
 
     Raises:
         EncodeError: a value is no JSON; names it.
+        ConfigurationError: a name is one that the message itself goes by.
     """
     headers = call.options.headers or {}
     for name, value in headers.items():
+        if name in OWN_HEADERS:
+            raise ConfigurationError(
+                f"headers: {name!r} is what the worker knows the call by; choose another name"
+            )
         found = culprit(f"headers[{name!r}]", value)
         if found is not None or not isinstance(name, str):
             where = found[0] if found else f"headers[{name!r}]"

@@ -100,6 +100,13 @@ def test_S03_a_name_with_control_characters_is_dropped_and_said(client: Any) -> 
         client["by-topic"]["evil\x1b[31m\nname"]
 
 
+def test_what_is_no_text_is_no_name(client: Any) -> None:
+    tries = [lambda: client[5], lambda: client["by-topic"][5], lambda: client.task(5)]
+    for each in tries:
+        with pytest.raises(TypeError, match="name is text, not int"):
+            each()
+
+
 def test_dir_offers_what_can_be_typed(client: Any) -> None:
     names = dir(client["on-default-exchange"])
     assert {"where", "delay", "class_", "deep"} <= set(names)

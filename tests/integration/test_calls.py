@@ -223,14 +223,16 @@ class TestOptions:
             reply.get(timeout=5)
         wait_until(mark.exists, timeout=10, what="the errback to run")
 
-    def test_what_the_worker_heeds_reaches_it(self, client: Any) -> None:
-        header = client.calc.header.options(
-            headers={"x-tenant": "acme"}, shadow="me", time_limit=30, soft_time_limit=20, priority=3
+    def test_what_was_asked_for_arrives(self, client: Any) -> None:
+        task = client.calc.request.options(
+            shadow="me", time_limit=30, soft_time_limit=20, priority=3, expires=60
         )
-        assert header("timelimit") == [30, 20]
-        assert header("shadow") == "me"
-        assert header("x-tenant") == "acme"
-        assert header("delivery_info")["priority"] == 3
+        seen = task()
+        assert (seen["shadow"], seen["timelimit"]) == ("me", [30, 20])
+        assert seen["delivery_info"]["priority"] == 3
+        left = datetime.fromisoformat(seen["expires"]) - datetime.now(UTC)
+        assert timedelta(seconds=50) < left <= timedelta(seconds=60)
+        assert client.calc.header.options(headers={"x_tenant": "acme"})("x_tenant") == "acme"
 
     def test_an_unknown_option_is_refused_with_what_was_meant(self, client: Any) -> None:
         with pytest.raises(ValueError, match="did you mean 'countdown'"):

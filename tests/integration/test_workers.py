@@ -1,11 +1,12 @@
 """Stock workers of every kind: pools, and older versions of Celery."""
 
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from celery_rpc import connect
+from celery_rpc import RemoteError, connect
 from tests.servers import Broker, Worker
 
 
@@ -32,6 +33,23 @@ def test_every_pool_is_served(broker: Broker, pool: Any) -> None:
     with Worker.start("tests.workers.calc", broker.url, ["calc"], pool=pool) as worker:
         worker.wait_ready()
         exercise(broker)
+
+
+def test_a_soft_time_limit_is_enforced_by_the_worker(broker: Broker) -> None:
+    with (
+        Worker.start("tests.workers.calc", broker.url, ["calc"], pool="prefork") as worker,
+        connect(worker.wait_ready().broker_url) as client,
+    ):
+        began = time.monotonic()
+        with pytest.raises(RemoteError) as caught:
+            client.calc.sleep.options(soft_time_limit=1)(10)
+        assert caught.value.type.endswith("SoftTimeLimitExceeded")
+        assert time.monotonic() - began < 8
+        with pytest.raises(RemoteError) as caught:
+            client.calc.sleep.options(time_limit=1)(10)
+        assert caught.value.type.endswith("TimeLimitExceeded")
+        assert time.monotonic() - began < 16
+        assert client.calc.add(1, 1) == 2
 
 
 @pytest.mark.watchdog(300)

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kombu.utils.json import loads
 
-from celery_rpc import EncodeError, PayloadTooLarge
+from celery_rpc import ConfigurationError, EncodeError, PayloadTooLarge
 from celery_rpc.address import Address
 from celery_rpc.call import DEFAULTS, Call
-from celery_rpc.transport.message import EnvelopeWriter
+from celery_rpc.transport.message import OWN_HEADERS, EnvelopeWriter
 from celery_rpc.transport.skew import Skew
 
 APP = Celery("golden", set_as_current=False)
@@ -80,6 +80,17 @@ def test_S15_long_arguments_are_shown_short() -> None:
 
 def test_the_callers_headers_are_added() -> None:
     assert WRITER.write(call(headers={"x-tenant": "acme"})).headers.to_dict()["x-tenant"] == "acme"
+
+
+@pytest.mark.parametrize("name", ["id", "task", "expires", "rpc_deadline"])
+def test_headers_that_are_the_messages_own_are_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"'{name}'"):
+        WRITER.write(call(headers={name: "another"}))
+
+
+def test_every_header_of_a_message_is_its_own() -> None:
+    written = WRITER.write(call(compression="gzip")).headers.to_dict()
+    assert {*written} - {"origin"} <= OWN_HEADERS
 
 
 @pytest.mark.parametrize(

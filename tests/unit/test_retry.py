@@ -109,16 +109,6 @@ def test_a_policy_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
         Retry(**wrong)
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [{"retry": 3}, {"check": "workers"}, {"cancel_on_timeout": "now"}, {"idempotency_key": ""}],
-    ids=repr,
-)
-def test_options_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError):
-        DEFAULTS.merged(**wrong)
-
-
 def test_what_only_the_client_heeds_does_not_travel_in_signatures() -> None:
     options = DEFAULTS.merged(retry=Retry(), idempotent=True, wait_for_ready=True, priority=3)
     assert options.as_celery() == {"priority": 3}

@@ -125,6 +125,13 @@ def header(self: Any, name: str) -> Any:
     return getattr(self.request, name, None)
 
 
+@app.task(name="calc.request", bind=True)
+def request(self: Any) -> dict[str, Any]:
+    """Tell what Celery made of the message."""
+    names = ("id", "eta", "expires", "shadow", "timelimit", "ignore_result", "delivery_info")
+    return {name: getattr(self.request, name, None) for name in names}
+
+
 @app.task(name="calc.suicide")
 def suicide() -> None:
     """SIGKILL the process that runs this."""
