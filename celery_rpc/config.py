@@ -104,8 +104,8 @@ def check_seconds(name: str, value: Any, *, none_is: str | None = None) -> None:
     """
     if value is None and none_is:
         return
-    good = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not good or not 0 < value <= TIMEOUT_MAX:  # so that infinity and NaN are none either
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is None or not number or not 0 < value <= TIMEOUT_MAX:  # nor NaN, nor infinity
         meaning = f" (None: {none_is})" if none_is else ""
         raise ConfigurationError(
             f"{name} must be a positive number of seconds{meaning}, not {value!r}"

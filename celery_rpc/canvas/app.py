@@ -5,7 +5,7 @@ rest of it; ``producer_or_acquire`` is held open while a group is sent; and ``ap
 result backend gets every chord's body before its header is sent.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -17,9 +17,9 @@ from celery_rpc.canvas.graph import Graph
 from celery_rpc.canvas.launch import launch, started
 from celery_rpc.canvas.lowering import lower
 from celery_rpc.canvas.nodes import Given, Node
-from celery_rpc.canvas.results import GroupReply
+from celery_rpc.canvas.results import GroupReply, as_they_end
 from celery_rpc.canvas.stock import GroupResult, Signature, listed
-from celery_rpc.deadline import NEVER
+from celery_rpc.deadline import NEVER, Deadline
 
 
 class RpcApp(Celery):  # type: ignore[misc]
@@ -34,6 +34,10 @@ class RpcApp(Celery):  # type: ignore[misc]
     @property
     def backend(self) -> Any:
         return self.reply_backend
+
+    @property
+    def control(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return Control(self.client)
 
     @property
     def AsyncResult(self) -> Any:  # noqa: N802 # pyright: ignore[reportIncompatibleVariableOverride]
@@ -87,6 +91,20 @@ class RpcApp(Celery):  # type: ignore[misc]
         return nullcontext(connection)
 
 
+class Control:
+    """What celery.result asks of an app's remote control."""
+
+    def __init__(self, client: LaunchClient) -> None:
+        self.client: Any = client
+
+    def revoke(
+        self, task_id: Any, terminate: bool = False, signal: str | None = None, **compat: Any
+    ) -> None:
+        """Ask every worker to drop one call or several, without waiting for answers."""
+        pendings = [self.client.reply(each).pending for each in listed(task_id)]
+        self.client.revoke(pendings, terminate, signal or "SIGTERM")
+
+
 class Gathering:
     """The members of a group, sent by one publish when all of them are there."""
 
@@ -131,6 +149,11 @@ class ReplyBackend(Backend):  # type: ignore[misc]
 
     def get_task_meta(self, task_id: str, cache: bool = True) -> Any:
         return self.client.reply(task_id)._get_task_meta()
+
+    def iter_native(
+        self, result: Any, timeout: float | None = None, **compat: Any
+    ) -> Iterator[tuple[str, Any]]:
+        return as_they_end(result.results, Deadline.after(timeout))
 
     def add_pending_result(self, result: Any, weak: bool = False) -> Any:
         return result

@@ -169,18 +169,7 @@ class GroupReply(GroupBase, Generic[Values]):
         Raises:
             DeadlineExceeded: not all have ended in time.
         """
-        deadline = self._deadline(timeout)
-        ended: SimpleQueue[Any] = SimpleQueue()
-        for result in self.results:
-            result.then(ended.put)
-        for number in range(len(self)):
-            try:
-                result = ended.get(timeout=deadline.remaining())
-            except Empty:
-                left = len(self) - number
-                raise DeadlineExceeded(f"{left} of {len(self)} results were not there") from None
-            group = isinstance(result, GroupResult)
-            yield result.id, result.results if group else result._get_task_meta()
+        return as_they_end(self.results, self._deadline(timeout))
 
     def iter_native(
         self,
@@ -209,14 +198,12 @@ class GroupReply(GroupBase, Generic[Values]):
     def then(self, callback: Any, on_error: Any = None, weak: bool = False) -> Any:
         """Call ``callback(self)`` when all members have ended."""
         members = list(leaves(self))
-        left = len(members)
-        if not left:
+        if not members:
             callback(self)
+        left = iter(range(len(members))[::-1])  # they may end in several threads at once
 
         def one_less(_: Any) -> None:
-            nonlocal left
-            left -= 1
-            if left == 0:
+            if next(left) == 0:
                 callback(self)
 
         for member in members:
@@ -258,6 +245,24 @@ def result_of(family: Family, node: Node) -> Any:
             lambda: None if node.source is None else family.result(node.source),
         )
     return StepReply(family, node)
+
+
+def as_they_end(results: Sequence[Any], deadline: Deadline) -> Iterator[tuple[str, Any]]:
+    """Give (id, meta) of each result as it ends; of a group (id, its members).
+
+    Raises:
+        DeadlineExceeded: not all have ended in time.
+    """
+    ended: SimpleQueue[Any] = SimpleQueue()
+    for result in results:
+        result.then(ended.put)
+    for left in range(len(results), 0, -1):
+        try:
+            result = ended.get(timeout=deadline.remaining())
+        except Empty:
+            raise DeadlineExceeded(f"{left} of {len(results)} results were not there") from None
+        group = isinstance(result, GroupResult)
+        yield result.id, result.results if group else result._get_task_meta()
 
 
 def leaves(result: Any) -> Iterator[Reply[Any]]:

@@ -101,10 +101,9 @@ def test_S03_a_name_with_control_characters_is_dropped_and_said(client: Any) -> 
 
 
 def test_what_is_no_text_is_no_name(client: Any) -> None:
-    tries = [lambda: client[5], lambda: client["by-topic"][5], lambda: client.task(5)]
-    for each in tries:
+    for look_up in (client.__getitem__, client["by-topic"].__getitem__, client.task):
         with pytest.raises(TypeError, match="name is text, not int"):
-            each()
+            look_up(5)
 
 
 def test_dir_offers_what_can_be_typed(client: Any) -> None:

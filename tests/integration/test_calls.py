@@ -12,6 +12,7 @@ from celery.exceptions import TimeoutError as CeleryTimeoutError
 from celery.result import AsyncResult, GroupResult, ResultSet
 
 from celery_rpc import (
+    CallCancelled,
     Cancellation,
     DeadlineExceeded,
     EncodeError,
@@ -283,6 +284,23 @@ class TestReplies:
         assert group.get(timeout=10) == [1, 2, 3, 4, 5]
         assert group.successful()
         assert group.completed_count() == 5
+
+    def test_stock_groups_are_iterated_as_they_end(self, client: Any) -> None:
+        slow, fast = client.calc.sleep.delay(0.5), client.calc.add.delay(1, 1)
+        group = GroupResult("a group", [slow, fast])
+        assert [task_id for task_id, _ in group.iter_native(timeout=10)] == [fast.id, slow.id]
+        assert group.join_native(timeout=10) == [0.5, 2]
+
+    def test_stock_groups_are_revoked(self, client: Any, tmp_path: Path) -> None:
+        mark = tmp_path / "ran"
+        group = GroupResult(
+            "a group", [client.calc.count.apply_async((str(mark),), countdown=1) for _ in range(2)]
+        )
+        group.revoke()
+        for reply in group:
+            with pytest.raises(CallCancelled):
+                reply.get(timeout=10)
+        assert not mark.exists()
 
     def test_a_reply_can_be_had_by_its_id(self, client: Any) -> None:
         task_id = str(uuid4())
