@@ -91,6 +91,7 @@ def services_of(page: Path, broker: ValkeyBroker, folder: Path) -> Iterator[str]
         finally:
             sys.path.remove(str(SHOP_FOLDER))
         with Shop(url, pool="threads", concurrency=4):
+            have_described(url)
             yield url
         return
     for block in files:
@@ -110,7 +111,17 @@ def services_of(page: Path, broker: ValkeyBroker, folder: Path) -> Iterator[str]
     )
     with worker:
         process.wait_until(worker.answers, timeout=30, what="an answer to ping")
+        have_described(url)
         yield url
+
+
+def have_described(url: str) -> None:
+    """Ask for signatures, as others have of services that run: a worker is slow at the first time.
+
+    On a busy machine it takes longer than a client waits, and results come as JSON gives them.
+    """
+    with celery_rpc.connect(url, discovery_window=20.0) as client:
+        client.refresh()
 
 
 def comments_of(code: str) -> dict[int, str]:
