@@ -13,7 +13,7 @@ from celery_rpc.cli.options import connection_options, json_option, queue_option
 from celery_rpc.cli.origin import origin_options, read_catalog
 from celery_rpc.cli.output import count, escaped, is_terminal, print_json, print_table
 from celery_rpc.codegen.models import Kind
-from celery_rpc.codegen.names import REGISTRY, camel, is_plain
+from celery_rpc.codegen.names import REGISTRY, camel, is_free
 from celery_rpc.codegen.parts import registry_of
 from celery_rpc.codegen.probe import Verdict, probe
 from celery_rpc.codegen.report import Report
@@ -70,7 +70,7 @@ def genstubs(
     With stubs/celery_rpc_registry.pyi where type checkers look, connect() is typed as it is. In the
     end the type checkers that are installed are asked; exit code 6 if they see nothing of it.
     """
-    check_names(module, models)
+    check_options(module, models, check=check, wheel=wheel)
     catalog = read_catalog(ctx, queues)
     with uncollected():
         files, report = generated(catalog, module, cast("Kind", models))
@@ -95,15 +95,20 @@ def genstubs(
             refuse(probe(folder.path, module or REGISTRY, name, list(files)))
 
 
-def check_names(module: str | None, models: str) -> None:
+def check_options(module: str | None, models: str, *, check: bool, wheel: str | None) -> None:
     """Refuse what cannot be, before anybody is asked.
 
     Raises:
         ConfigurationError: a name or a combination is wrong.
     """
+    if check and wheel:
+        raise ConfigurationError(
+            "--check compares files, and --wheel writes a distribution whose version says what is "
+            "in it: leave out one"
+        )
     if models != "typeddict" and module is None:
         raise ConfigurationError(f"--models {models} makes classes: say --module NAME for them")
-    if module is not None and (not is_plain(module) or module.startswith(("_", "celery_rpc"))):
+    if module is not None and not is_free(module):
         raise ConfigurationError(f"--module {module!r} is no name for a module of your own")
 
 

@@ -3,6 +3,7 @@
 import builtins
 import keyword
 import re
+import sys
 from collections.abc import Collection, Iterable
 
 MAX_LENGTH = 255
@@ -31,10 +32,20 @@ _WORDS = re.compile(r"[A-Za-z0-9]+")
 
 BUILTINS = frozenset(vars(builtins))
 
+#: Modules that a generated one would hide from others, or that no statement can import.
+TAKEN = frozenset(
+    {"celery", "pydantic", "typing_extensions", *sys.stdlib_module_names, *keyword.kwlist}
+)
+
 
 def is_plain(name: str) -> bool:
     """Tell whether a name is an identifier in ASCII: no two of them look the same."""
     return len(name) <= MAX_LENGTH and name.isascii() and name.isidentifier()
+
+
+def is_free(module: str) -> bool:
+    """Tell whether a module may be called so: it can be imported, and nothing else is."""
+    return is_plain(module) and not module.startswith(("_", "celery_rpc")) and module not in TAKEN
 
 
 def is_part(module: str) -> bool:
