@@ -219,10 +219,9 @@ class Group(Canvas[Out]):
     def apply_async(self, **options: Unpack[Settings]) -> GroupReply[Out]:
         """Send it with options (those of Celery's own apply_async)."""
 
-class Flex(Sig[Out], Partial[In, Out], Generic[In, Out]):
-    """A task that can be called as it is, and can take a value from the one before as well."""
+class _Either(Canvas[Out], Partial[In, Out], Generic[In, Out]):
+    """What can be sent as it is, and can take a value from the one before as well."""
 
-    def __call__(self, value: In = ..., /) -> Out: ...
     def delay(self, value: In = ..., /) -> Reply[Out]: ...
     def apply_async(
         self, args: tuple[In] | list[In] = ..., **options: Unpack[Settings]
@@ -232,23 +231,19 @@ class Flex(Sig[Out], Partial[In, Out], Generic[In, Out]):
     def __or__(self, other: PartialGroup[Out, R]) -> FlexGroup[In, R]: ...
     @overload
     def __or__(self, other: Partial[Out, R]) -> FlexChain[In, R]: ...
+
+class Flex(_Either[In, Out], Sig[Out]):
+    """A task that can be called as it is, and can take a value from the one before as well."""
+
+    def __call__(self, value: In = ..., /) -> Out: ...
 
 class ImmSig(Flex[object, Out]):
     """A task with all of its arguments, which ignores the value of the one before."""
 
-class FlexChain(Chain[Out], Partial[In, Out], Generic[In, Out]):
+class FlexChain(_Either[In, Out], Chain[Out]):
     """A chain that begins with a Flex."""
 
     def __call__(self, value: In = ..., /) -> Reply[Out]: ...
-    def delay(self, value: In = ..., /) -> Reply[Out]: ...
-    def apply_async(
-        self, args: tuple[In] | list[In] = ..., **options: Unpack[Settings]
-    ) -> Reply[Out]: ...
-    async def aio(self, value: In = ..., /) -> Out: ...
-    @overload
-    def __or__(self, other: PartialGroup[Out, R]) -> FlexGroup[In, R]: ...
-    @overload
-    def __or__(self, other: Partial[Out, R]) -> FlexChain[In, R]: ...
 
 class PartialGroup(Partial[In, Out]):
     """Tasks at once, each of which takes the value of the one before."""

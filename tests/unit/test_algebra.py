@@ -13,7 +13,7 @@ CLASSES = {
 }
 
 #: What exists for type checkers alone.
-TYPED_ALONE = {"Settings", "_Linked"}
+TYPED_ALONE = {"Settings", "_Linked", "_Either"}
 
 
 def test_options_that_are_typed_are_those_that_are_taken() -> None:
