@@ -14,7 +14,7 @@ Connect = Callable[..., Any]
 @pytest.fixture(scope="module")
 def client(broker: Broker, worker: Worker) -> Iterator[Any]:
     """A client of the module's worker."""
-    with connect(broker.url) as made:
+    with connect(broker.client_url) as made:
         yield made
 
 
@@ -24,7 +24,7 @@ def new_client(broker: Broker) -> Iterator[Connect]:
     made: list[Any] = []
 
     def make(**options: Any) -> Any:
-        made.append(connect(options.pop("broker", broker.url), **options))
+        made.append(connect(options.pop("broker", broker.client_url), **options))
         return made[-1]
 
     yield make

@@ -24,7 +24,7 @@ def exotic(broker: Broker) -> Iterator[Worker]:
 
 @pytest.fixture(scope="module")
 def client(broker: Broker, exotic: Worker) -> Iterator[Any]:
-    with connect(broker.url) as made:
+    with connect(broker.client_url) as made:
         yield made
 
 
@@ -52,7 +52,7 @@ def test_chains_cross_every_queue(client: Any) -> None:
 
 def test_no_queue_is_made_but_the_reply_queue(client: Any, broker: Broker) -> None:
     before = queues_of(broker)
-    with connect(broker.url) as other:
+    with connect(broker.client_url) as other:
         name = next(iter(other.catalog))
         task = other.task("where", queue=name)
         assert task(1) == 2

@@ -27,7 +27,7 @@ def storing_worker(broker: Broker, store: str) -> Any:
 
 @pytest.fixture(scope="module")
 def storing_client(broker: Broker, store: str) -> Any:
-    with connect(broker.url, backend=store) as client:
+    with connect(broker.client_url, backend=store) as client:
         yield client
 
 
@@ -54,7 +54,7 @@ def test_a_stored_result_is_found_by_its_id_later(
 ) -> None:
     reply = storing_client.calc.add.delay(20, 1)
     assert reply.get(timeout=5) == 21
-    with connect(broker.url, backend=store) as other:
+    with connect(broker.client_url, backend=store) as other:
         assert other.reply(reply.id).get(timeout=5) == 21
 
 
@@ -81,7 +81,7 @@ def test_chords_work_where_workers_keep_results(storing_client: Any) -> None:
 
 
 def test_a_client_that_listens_elsewhere_is_told_at_the_call(broker: Broker) -> None:
-    with connect(broker.url) as client:
+    with connect(broker.client_url) as client:
         began = time.monotonic()
         with pytest.raises(BackendMismatch, match=r"keep results in 'redis'.*connect\(backend="):
             client.calc.add(1, 1)

@@ -23,14 +23,14 @@ def typed_worker(broker: Broker) -> Iterator[Worker]:
 def test_generated_models_go_in_and_come_out(
     typed_worker: Worker, broker: Broker, tmp_path: Path, models: Kind
 ) -> None:
-    with connect(broker.url, discovery_window=10.0) as plain:
+    with connect(broker.client_url, discovery_window=10.0) as plain:
         plain.service("typed")
         catalog = plain.detailed()
     file = tmp_path / f"generated_{models}.py"
     file.write_text(module_of(catalog, name="Acme", models=models).text)
     with (
         imported(file) as module,
-        connect(broker.url, services=module.Acme, discovery_window=10.0) as typed,
+        connect(broker.client_url, services=module.Acme, discovery_window=10.0) as typed,
     ):
         client: Any = typed
         moved = client.typed.plain_move(module.Point(x=1, y=2))

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("worker")
 def run(program: str, broker: Broker, *args: str) -> tuple[subprocess.CompletedProcess[str], float]:
     began = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program, broker.url, *args],
+        [sys.executable, "-W", "error", "-c", program, broker.client_url, *args],
         capture_output=True,
         text=True,
         timeout=50,
@@ -102,7 +102,7 @@ def test_R25_gunicorn_with_preload_calls_from_every_worker(broker: Broker, tmp_p
     (tmp_path / "web.py").write_text(WEB)
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "web:app", "--preload", "--workers", "3"]
-    environment = {**os.environ, "BROKER": broker.url, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "BROKER": broker.client_url, "PYTHONPATH": str(ROOT)}
     server = ServerProcess(
         [*command, "--bind", f"127.0.0.1:{port}", "--no-control-socket"],
         log=tmp_path / "log",
@@ -172,17 +172,16 @@ def test_R27_uvicorn_serves_many_at_once_and_stops_with_nothing_left(
     """With its lifespan off nobody closes the client: the interpreter's end does."""
     serving = uvicorn(broker, tmp_path, "--lifespan", lifespan)
     with serving as (server, port), ThreadPoolExecutor(64) as threads:
-        began = time.monotonic()
         slow = [threads.submit(fetch, port, "sleep/1") for _ in range(4)]
         quick = [threads.submit(fetch, port, f"echo/{n}") for n in range(50)]
         assert [each.result() for each in quick] == [str(float(n)) for n in range(50)]
         assert [each.result() for each in slow] == ["1.0"] * 4
-        assert time.monotonic() - began < 4  # what they take one after the other
+        assert server.log.index('"GET /sleep') > server.log.rindex("asked to sleep 1")
         last = threads.submit(fetch, port, "sleep/0.9")
         wait_until(lambda: "asked to sleep 0.9" in server.log, what="the last request")
         began = time.monotonic()
         server.terminate(timeout=10)
-        assert time.monotonic() - began < 0.9 + 2
+        assert time.monotonic() - began < 0.9 + 2 + 1  # one for the machine's load
         assert last.result() == "0.9"
     assert "Finished server process" in server.log
     assert ("in use: True left: nothing" in server.log) is (lifespan == "on")
@@ -197,7 +196,7 @@ def uvicorn(broker: Broker, folder: Path, *options: str) -> Iterator[tuple[Serve
     command = [sys.executable, "-W", "error", "-m", "uvicorn", "web:app", "--port", str(port)]
     environment = {
         **os.environ,
-        "BROKER": broker.url,
+        "BROKER": broker.client_url,
         "PORT": str(broker.server.port),
         "PYTHONPATH": str(ROOT),
     }

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,15 +11,14 @@ import redis
 
 from celery_rpc import (
     Cancellation,
+    DeadlineExceeded,
     PermissionRefused,
     RpcError,
-    TaskProxy,
-    TaskSpec,
     Unavailable,
     connect,
+    group,
 )
-from celery_rpc.address import Address
-from celery_rpc.call import Target
+from celery_rpc.discovery import saved
 from tests.servers import (
     Certificates,
     RabbitBroker,
@@ -28,21 +28,20 @@ from tests.servers import (
     free_port,
     wait_until,
 )
-from tests.servers.process import ROOT
-
-PAGE = ROOT / "docs" / "security.md"
-
-
-def shown(name: str) -> str:
-    """Give the line of docs/security.md that begins so, without that beginning."""
-    [line] = [line for line in PAGE.read_text().splitlines() if line.startswith(name)]
-    return line.removeprefix(name).strip()
+from tests.servers.rights import limited_url
 
 
 def use(client: Any) -> None:
     """Do a bit of everything."""
-    calc = client.calc
     assert client.refresh().services["calc"].workers
+    call(client)
+    put_off = client.calc.add.apply_async((1, 1), countdown=60)
+    assert put_off.cancel() in (Cancellation.FLAGGED, Cancellation.REVOKED)
+
+
+def call(client: Any) -> None:
+    """Call in every way."""
+    calc = client.calc
     assert calc.add(1, 1) == 2
     assert calc.add.delay(2, 2).get(timeout=5) == 4
     assert [reply.get(timeout=5) for reply in calc.add.batch([(n, 1) for n in range(50)])] == [
@@ -53,9 +52,11 @@ def use(client: Any) -> None:
     with pytest.raises(ValueError, match="as asked"):
         calc.fail()
     assert calc.progress.delay(2).get(timeout=5) == 2
-    put_off = calc.add.apply_async((1, 1), countdown=60)
-    assert put_off.cancel() in (Cancellation.FLAGGED, Cancellation.REVOKED)
+    assert calc.add.options(check="consumers", wait_for_ready=True)(1, 1) == 2
     assert (calc.add.s(1, 1) | calc.mul.s(10)).delay().get(timeout=5) == 20
+    assert (group(calc.add.s(n, 1) for n in range(3)) | calc.total.s()).delay().get(timeout=5) == 6
+    with pytest.raises(DeadlineExceeded):
+        calc.sleep.options(timeout=0.2, cancel_on_timeout=True)(0.5)
 
 
 # ----- users with few rights
@@ -72,46 +73,36 @@ def rabbit_place(rabbitmq: RabbitBroker) -> Iterator[str]:
         yield vhost
 
 
-def limited_user(rabbitmq: RabbitBroker, vhost: str, name: str, heading: str) -> str:
-    rabbitmq.add_user(name, "secret")
-    words = shown(heading).split("'")  # configure, write and read, each in quotes
-    rabbitmq.set_permissions(vhost, user=name, configure=words[1], write=words[3], read=words[5])
-    return rabbitmq.vhost_url(vhost, user=name, password="secret")
-
-
 def test_S10_a_rabbitmq_user_with_the_rights_to_call_and_discover(
     rabbitmq: RabbitBroker, rabbit_place: str
 ) -> None:
-    heading = "rabbitmqctl set_permissions -p shop shop-client"
-    url = limited_user(rabbitmq, rabbit_place, "discoverer", heading)
-    with connect(url) as client:
+    with connect(limited_url(rabbitmq, rabbitmq.vhost_url(rabbit_place))) as client:
         use(client)
 
 
 def test_S10_S11_a_rabbitmq_user_who_may_only_call_is_refused_the_rest(
-    rabbitmq: RabbitBroker, rabbit_place: str
+    rabbitmq: RabbitBroker, rabbit_place: str, tmp_path: Path
 ) -> None:
-    heading = "rabbitmqctl set_permissions -p shop shop-caller"
-    url = limited_user(rabbitmq, rabbit_place, "caller", heading)
-    with connect(url) as client:
-        add = TaskProxy(Target(TaskSpec("calc.add"), Address("calc")), client.caller)
-        assert add(1, 1) == 2
-        assert add.delay(1, 2).get(timeout=5) == 3
+    """He was given a catalog."""
+    place, file = rabbitmq.vhost_url(rabbit_place), tmp_path / "services.json"
+    with connect(place) as informed:
+        saved.save(informed.catalog, file)
+    with connect(limited_url(rabbitmq, place, "shop-caller"), catalog=file) as client:
+        call(client)
         with pytest.raises(PermissionRefused, match=r"celery\.pidbox"):
             client.refresh()
-        assert add(2, 2) == 4  # the refusal hurt nothing else
+        with pytest.raises(PermissionRefused, match=r"celery\.pidbox"):
+            client.calc.add.apply_async((1, 1), countdown=60).cancel()
+        call(client)  # the refusals hurt nothing else
 
 
 def test_S10_a_redis_user_with_few_commands_and_keys() -> None:
-    acl = shown("ACL SETUSER shop-client")
-    name, password = "shop-client", "secret"
-    rules = acl.replace(">...", f">{password}").replace("~shop", "~calc")
     with (
-        RedisBroker(users=(f"{name} {rules}",)) as server,
+        RedisBroker() as server,
         Worker.start("tests.workers.calc", server.url, ["calc"], pool="threads") as worker,
     ):
         worker.wait_ready()
-        url = server.database_url(0, user=name, password=password)
+        url = limited_url(server, server.url)
         with connect(url) as client:
             use(client)
         with redis.Redis.from_url(url) as raw:

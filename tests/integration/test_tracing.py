@@ -95,7 +95,7 @@ with connect(sys.argv[1]) as client:
 
 def test_sentry_reaches_the_worker_by_every_way(broker: Broker) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", SENTRY, broker.url],
+        [sys.executable, "-c", SENTRY, broker.client_url],
         capture_output=True,
         text=True,
         timeout=50,

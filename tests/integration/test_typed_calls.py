@@ -56,7 +56,7 @@ class ShopServices(BaseClient):
 
 @pytest.fixture(scope="module")
 def modelled(broker: Broker, worker: Worker) -> Iterator[Any]:
-    with connect(broker.url, services=ShopServices) as made:
+    with connect(broker.client_url, services=ShopServices) as made:
         yield made
 
 

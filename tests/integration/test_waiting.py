@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from celery import Celery
 
-from celery_rpc import connect
+from celery_rpc import PermissionRefused, connect
 from celery_rpc.address import Address
 from celery_rpc.cli.connection import Session
 from celery_rpc.cli.queued import refused
@@ -39,6 +39,12 @@ def queue(broker: Broker, request: pytest.FixtureRequest) -> str:
     return name
 
 
+@pytest.fixture
+def operator(broker: Broker, new_client: Connect) -> Any:
+    """A client with more rights than clients need: it may read the queues of services."""
+    return new_client(broker=broker.url)
+
+
 def session_of(client: Any) -> Session:
     return Session(client)
 
@@ -50,35 +56,36 @@ def read(client: Any, queue: str, limit: int = 100) -> list[Message]:
     return found
 
 
-def test_messages_are_read_and_left_where_they_are(new_client: Connect, queue: str) -> None:
-    client = new_client()
+def test_messages_are_read_and_left_where_they_are(operator: Any, queue: str) -> None:
     for _ in range(3):
         # RabbitMQ gives them back when the channel is closed.
-        wait_until(lambda: len(read(client, queue)) == len(CALLS), timeout=5, what="all of them")
-    found = read(client, queue)
+        wait_until(lambda: len(read(operator, queue)) == len(CALLS), timeout=5, what="all of them")
+    found = read(operator, queue)
     assert [each.id for each in found] == [f"id-{number}" for number in range(len(CALLS))]
     assert [(each.task, tuple(each.args), each.kwargs) for each in found] == CALLS
-    assert [each.id for each in read(client, queue, limit=2)] == ["id-0", "id-1"]
+    assert [each.id for each in read(operator, queue, limit=2)] == ["id-0", "id-1"]
 
 
-def test_messages_of_every_priority_are_read(
-    broker: Broker, new_client: Connect, queue: str
-) -> None:
+def test_messages_of_every_priority_are_read(broker: Broker, operator: Any, queue: str) -> None:
     with Celery("sender", broker=broker.url, set_as_current=False) as app:
         for priority in (1, 4, 9):
             app.send_task("typed.add", (1,), queue=queue, priority=priority, task_id=f"p{priority}")
-    assert {"p1", "p4", "p9"} <= {each.id for each in read(new_client(), queue)}
+    assert {"p1", "p4", "p9"} <= {each.id for each in read(operator, queue)}
 
 
-def test_a_queue_that_is_not_there_has_none_and_is_not_made(new_client: Connect) -> None:
-    client = new_client()
-    assert read(client, "nowhere") == []
-    assert read(client, "nowhere") == []
+def test_a_queue_that_is_not_there_has_none_and_is_not_made(operator: Any) -> None:
+    assert read(operator, "nowhere") == []
+    assert read(operator, "nowhere") == []
 
 
-def test_messages_that_the_new_signatures_refuse_are_named(new_client: Connect, queue: str) -> None:
+def test_S10_clients_need_no_right_to_read_what_waits(new_client: Connect, queue: str) -> None:
+    with pytest.raises(PermissionRefused):
+        read(new_client(), queue)
+
+
+def test_messages_that_the_new_signatures_refuse_are_named(operator: Any, queue: str) -> None:
     new = catalog_of_app(typed.app, queue=queue)
-    found = list(refused(session_of(new_client()), [queue], new, new))
+    found = list(refused(session_of(operator), [queue], new, new))
     assert [(each.task, each.where) for each in found] == [
         ("typed.add", "message id-1"),
         ("typed.add", "message id-2"),

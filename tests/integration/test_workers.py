@@ -12,7 +12,7 @@ from tests.servers import Broker, Worker
 
 def exercise(broker: Broker) -> None:
     """Use what every worker must be able to do."""
-    with connect(broker.url) as client:
+    with connect(broker.client_url) as client:
         assert client.calc.add(1, 1) == 2
         with pytest.raises(ZeroDivisionError):
             client.calc.fail("ZeroDivisionError")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from tests.servers.rabbit import RabbitBroker
 from tests.servers.redis import RedisBroker
+from tests.servers.rights import limited_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,17 +16,20 @@ class Broker:
     Attributes:
         kind: "redis" or "rabbitmq".
         url: Its database or virtual host.
+        client_url: The same place, for clients with no more rights than docs/security.md asks for.
         server: The server itself; `server.fresh_url()` is another empty place.
     """
 
     kind: str
     url: str
+    client_url: str
     server: RedisBroker | RabbitBroker
 
     @classmethod
     def on(cls, server: RedisBroker | RabbitBroker) -> "Broker":
         """Return an empty place on a server."""
-        return cls(kind=server.kind, url=server.fresh_url(), server=server)
+        url = server.fresh_url()
+        return cls(server.kind, url, limited_url(server, url), server)
 
     def waiting(self, queue: str) -> int:
         """Return how many messages are in a queue and with no worker."""

@@ -258,10 +258,11 @@ class RabbitBroker:
         self.evaluate(f'rabbit_vhost:delete({_binary(name)}, <<"tests">>)')
 
     def add_user(self, name: str, password: str) -> None:
-        """Create a user who has no rights yet."""
+        """Create a user who has no rights yet, unless there is one of this name."""
         self.evaluate(
-            f"rabbit_auth_backend_internal:add_user("
-            f'{_binary(name)}, {_binary(password)}, <<"tests">>)'
+            f"case rabbit_auth_backend_internal:lookup_user({_binary(name)}) of "
+            "  {ok, _} -> ok; {error, not_found} -> rabbit_auth_backend_internal:add_user("
+            f'    {_binary(name)}, {_binary(password)}, <<"tests">>) end'
         )
 
     def listen_tls(self, certificates: Certificates) -> int:

@@ -26,5 +26,5 @@ def service(broker: Broker, backend: str) -> Iterator[Worker]:
 
 @pytest.fixture(scope="module")
 def client(broker: Broker, backend: str, service: Worker) -> Iterator[Any]:
-    with connect(broker.url, backend=backend) as made:
+    with connect(broker.client_url, backend=backend) as made:
         yield made

@@ -95,7 +95,7 @@ def test_a_cancelled_run_revokes_what_waits_at_workers(
 
 
 def test_a_client_that_closes_ends_its_runs(broker: Broker, backend: str, service: Worker) -> None:
-    client: Any = connect(broker.url, backend=backend)
+    client: Any = connect(broker.client_url, backend=backend)
     graph = Graph()
     slow = graph.add(client.calc.sleep.s(0.5))
     after = graph.add(client.calc.echo.s(), after=slow)
@@ -111,7 +111,7 @@ def test_a_client_that_closes_ends_its_runs(broker: Broker, backend: str, servic
 def test_awaiting_ends_by_the_clients_timeout(
     broker: Broker, backend: str, service: Worker
 ) -> None:
-    with connect(broker.url, backend=backend, timeout=0.3) as client:
+    with connect(broker.client_url, backend=backend, timeout=0.3) as client:
         calc: Any = client.calc
         flow = calc.sleep.s(1.0) | group(calc.echo.s(), calc.echo.s())
         began = time.monotonic()
@@ -128,7 +128,7 @@ def test_a_killed_worker_costs_a_step_its_deadline_or_an_attempt(
     def start(queue: str) -> Worker:
         return Worker.start("tests.workers.calc", broker.url, [queue], backend=backend)
 
-    with connect(broker.url, backend=backend) as client:
+    with connect(broker.client_url, backend=backend) as client:
         lost = start("lost").wait_ready()
         run = killed_run(client, broker, lost)
         with start("lost").wait_ready():
