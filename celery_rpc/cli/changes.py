@@ -13,7 +13,7 @@ STYLES = {True: "red", False: "dim"}
 
 
 def print_changes(changes: Sequence[Change], form: str) -> None:
-    """Print changes, the worst first."""
+    """Print changes, the worst first; and to stderr how many they are."""
     ordered = sorted(changes, key=lambda each: -len(each.effects))
     if form == "json":
         print_json([plain(each) for each in ordered])
@@ -22,6 +22,9 @@ def print_changes(changes: Sequence[Change], form: str) -> None:
             click.echo(annotation(each))
     else:
         print_text(ordered)
+    breaking = sum(each.breaking for each in changes)
+    told = f"{count(len(changes), 'change')}, {breaking} breaking"
+    say(told if changes else "nothing that was compared differs", kind="note")
 
 
 def plain(change: Change) -> dict[str, object]:
@@ -41,9 +44,6 @@ def print_text(changes: Sequence[Change]) -> None:
     ]
     if rows:
         print_table(["", "RULE", "WHERE", "WHAT"], rows)
-    breaking = sum(each.breaking for each in changes)
-    told = f"{count(len(changes), 'change')}, {breaking} breaking"
-    say(told if changes else "nothing that was compared differs", kind="note")
 
 
 def place_of(change: Change) -> str:

@@ -133,8 +133,12 @@ def test_what_breaks_nobody_is_0(folder: Path) -> None:
         "compatible\tDEFAULT_CHANGED\tshop:shop.defaults x\t0 -> 1\n"
     )
     assert done.stderr == "note: 2 changes, 0 breaking\n"
-    same = run(folder, "diff", "services.json", "shop_old:app")
-    assert (same.returncode, same.stdout) == (0, "")
+
+
+@pytest.mark.parametrize(("form", "out"), [("text", ""), ("json", "[]\n"), ("github", "")])
+def test_that_nothing_differs_is_said(folder: Path, form: str, out: str) -> None:
+    same = run(folder, "diff", "services.json", "shop_old:app", "--format", form)
+    assert (same.returncode, same.stdout) == (0, out)
     assert same.stderr == "note: nothing that was compared differs\n"
 
 
