@@ -101,7 +101,8 @@ FOREIGN: dict[str, set[str]] = {
     },
     "redis": {"transport.endpoint", "transport.redis", "transport.resp", "transport.wire"},
     "amqp": {
-        "transport.amqp", "transport.amqp_errors", "transport.frames", "transport.inbound",
+        "transport.amqp", "transport.amqp_errors", "transport.errands", "transport.frames",
+        "transport.inbound", "transport.outbound",
     },
     "vine": {"reply"},
     "pydantic": {"codec", "plain", "schema", "worker.types"},

@@ -8,19 +8,17 @@ came; methods that have an answer are run by the reader's own thread.
 import logging
 import os
 import select
-import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from threading import Event, Lock, RLock
+from threading import Lock
 from time import monotonic
 from typing import Any, TypeVar
 from uuid import uuid4
 
 import amqp
 from amqp.basic_message import Message
-from amqp.method_framing import frame_writer
 from amqp.spec import Basic
 from kombu import Connection
 from kombu.utils.json import dumps
@@ -29,20 +27,18 @@ from celery_rpc.address import Address
 from celery_rpc.config import ClientOptions
 from celery_rpc.deadline import Deadline
 from celery_rpc.errors import (
-    NoSuchService,
-    OutcomeUnknown,
-    Overloaded,
     RpcError,
     Unavailable,
 )
 from celery_rpc.transport import frames
-from celery_rpc.transport.amqp_errors import BROKEN, encoded, translated
+from celery_rpc.transport.amqp_errors import BROKEN, translated
 from celery_rpc.transport.base import Frame, Link, LinkDown, Receipt
-from celery_rpc.transport.confirms import Confirms
 from celery_rpc.transport.control import Command, control_message
+from celery_rpc.transport.errands import Errands
 from celery_rpc.transport.inbound import Inbound
 from celery_rpc.transport.lowwater import can_be_raised, low_water
-from celery_rpc.transport.message import Envelope, due
+from celery_rpc.transport.message import Envelope
+from celery_rpc.transport.outbound import WRITE_TIMEOUT, Outbound
 from celery_rpc.url import masked
 
 log = logging.getLogger("celery_rpc.amqp")
@@ -51,18 +47,11 @@ T = TypeVar("T")
 
 PIDBOX = "celery.pidbox"
 
-#: A message larger than this travels alone, on a channel of its own, so that if the broker refuses
-#: it (max_message_size) and closes the channel, no other call is hurt. Bytes.
-FREIGHT = 256 * 1024
-
 #: Replies after which the reader acknowledges them, and seconds of silence after which it does.
 ACK_EVERY, ACK_AFTER = 100, 0.1
 
 #: Seconds after which a confirm is read for which nobody waits.
 CONFIRM_AFTER = 0.1
-
-#: Seconds that one write may take; the link is taken for dead after that.
-WRITE_TIMEOUT = 10.0
 
 
 class AmqpLink(Link):
@@ -71,14 +60,9 @@ class AmqpLink(Link):
     def __init__(self, options: ClientOptions, refuse: Callable[[str, Exception], object]) -> None:
         self.options = options
         self.reply_queue = f"celery-rpc.reply.{uuid4().hex}"
-        #: Why the broker blocks publishers (connection.blocked), or None.
-        self.blocked: str | None = None
-        self._refuse = refuse
-        self._unblocked = Event()
-        self._unblocked.set()
         self._connection: Any = None
         self._frames: list[Frame] = []
-        self._jobs: list[Callable[[], None]] = []
+        self._errands = Errands(str(options.broker), self.interrupt)
         self._wake_out, self._wake_in = os.pipe()
         os.set_blocking(self._wake_in, False)
         self._poll: Any = None
@@ -93,11 +77,7 @@ class AmqpLink(Link):
         self._ack_lock = Lock()
         self._beat_at = 0.0
         self._lost_at: float | None = None
-        #: Held for every write; over TLS for reads too, where OpenSSL allows one thread at a time.
-        self._socket_lock = RLock()
-        self._express = Confirms(refuse)
-        self._freight = Confirms(refuse)
-        self._freight_lock = Lock()
+        self._outbound = Outbound(str(options.broker), refuse, self._take_ack)
         self._channels: dict[str, Any] = {}
         self._closed = False
 
@@ -118,10 +98,10 @@ class AmqpLink(Link):
         options = self.options
         settings = {
             **options.transport_options,
-            "on_blocked": self._on_blocked,
-            "on_unblocked": self._on_unblocked,
+            "on_blocked": self._outbound.block,
+            "on_unblocked": self._outbound.unblock,
             "client_properties": {"product": "celery-rpc", "connection_name": self.reply_queue},
-            "frame_writer": self._frame_writer,
+            "frame_writer": self._outbound.writer_of,
         }
         settings.pop("confirm_publish", None)
         make: Any = Connection
@@ -134,34 +114,19 @@ class AmqpLink(Link):
         )
         return kombu_connection.transport.establish_connection()
 
-    def _frame_writer(self, connection: Any, transport: Any) -> Callable[..., None]:
-        write = frame_writer(connection, transport)
-
-        def locked(*args: Any) -> None:
-            with self._socket_lock:
-                write(*args)
-
-        return locked
-
     def _set_up(self) -> bool:
         connection = self._connection
         self._cancelled, self._control_refusal = False, None
         self._handed_on = self._acknowledged = 0
-        settle = partial(self._express.settle, None)
+        settle = partial(self._outbound.express.settle, None)
         self._inbound = Inbound(connection, self._frames.append, settle, self._revive)
-        self._on_unblocked()
+        self._outbound.unblock()
         replies, express, freight, control = (connection.channel() for _ in range(4))
-        self._channels = {
-            "replies": replies, "express": express, "freight": freight, "control": control,
-        }  # fmt: skip
+        self._channels = {"replies": replies, "control": control}
         self._inbound.replies, self._inbound.confirms = replies.channel_id, express.channel_id
         kept = self._declare_reply_queue()
-        self._express.start(express)
-        self._freight.start(freight)
-        for channel in (express, freight):
-            channel.events["basic_return"].add(self._on_return)
+        self._outbound.open(connection, express, freight)
         control.events["basic_return"].add(self._on_nobody)
-        replies = self._channels["replies"]
         replies.basic_consume(self.reply_queue, on_cancel=self._on_cancel)
         sock = connection.transport.sock
         sock.settimeout(min(WRITE_TIMEOUT, 2 * self.options.heartbeat))
@@ -191,12 +156,12 @@ class AmqpLink(Link):
         unheard = self._handed_on != self._acknowledged
         patience = min(timeout, ACK_AFTER if unheard else self.options.heartbeat / 4)
         try:
-            self._readable = self._look(0 if self._frames or self._jobs else patience)
+            self._readable = self._look(0 if self._frames or self._errands else patience)
         except BROKEN as error:
             raise self._down(error) from error
         self._silent = unheard and not self._readable and timeout >= ACK_AFTER
         return bool(
-            self._readable or self._silent or self._frames or self._jobs
+            self._readable or self._silent or self._frames or self._errands
             or monotonic() >= self._beat_at
         )  # fmt: skip
 
@@ -207,7 +172,7 @@ class AmqpLink(Link):
         for the reply a fifth of its time.
         """
         sock = self._connection.transport.sock
-        if seconds and self._express.unhurried and can_be_raised(sock):
+        if seconds and self._outbound.express.unhurried and can_be_raised(sock):
             with low_water(sock, frames.ACK_SIZE + 1):
                 if self._poll_for(min(seconds, CONFIRM_AFTER)):
                     return True
@@ -226,14 +191,14 @@ class AmqpLink(Link):
 
     def receive(self) -> Sequence[Frame]:
         try:
-            if self._jobs:
-                self._run_jobs()
+            if self._errands:
+                self._errands.run(self._inbound.lent)
                 # A job reads by itself: to read what it has taken would block.
                 self._readable = self._poll_for(0)
             if self._readable:
-                self._inbound.take_in(self._socket_lock)
+                self._inbound.take_in(self._outbound.lock)
             if self._silent or self._handed_on - self._acknowledged >= ACK_EVERY:
-                self._send(self._take_ack())
+                self._outbound.send(self._take_ack())
             self._beat()
         except BROKEN as error:
             raise self._down(error) from error
@@ -262,72 +227,26 @@ class AmqpLink(Link):
             self._acknowledged = tag
         return frames.ack(self._channels["replies"].channel_id, tag)
 
-    def _send(self, data: bytes, timeout: float = WRITE_TIMEOUT) -> None:
-        connection = self._connection
-        sock = connection._transport.sock
-        with self._socket_lock:
-            if timeout < WRITE_TIMEOUT:
-                sock.settimeout(max(timeout, 0.001))  # zero would mean not to block
-            try:
-                sock.sendall(data)
-            finally:
-                if timeout < WRITE_TIMEOUT:
-                    sock.settimeout(WRITE_TIMEOUT)
-        connection.bytes_sent += 1
-
     def _down(self, reason: object) -> LinkDown:
         self._lost_at = monotonic()
         return LinkDown(f"{self.options.broker}: {masked(str(reason))}")
 
     def _revive(self, channel_id: int, error: Exception) -> None:
         """Go on after the broker closed one channel (py-amqp has opened it again)."""
-        for name, confirms in (("express", self._express), ("freight", self._freight)):
-            channel = self._channels[name]
-            if channel.channel_id == channel_id:
-                confirms.fail(translated(error, str(self.options.broker)))
-                channel.events["basic_ack"].clear()
-                channel.events["basic_nack"].clear()
-                confirms.start(channel)
-                return
+        if self._outbound.revive(channel_id, error):
+            return
         if self._channels["replies"].channel_id == channel_id:
             self._cancelled = True
         if self._channels["control"].channel_id == channel_id:
             self._control_refusal = error
 
-    def _run_jobs(self) -> None:
-        while self._jobs:
-            with self._inbound.lent():
-                self._jobs.pop(0)()
-
     def _on_cancel(self, consumer_tag: str) -> None:
         self._cancelled = True
-
-    def _on_return(self, error: Any, exchange: str, queue: str, message: Any) -> None:
-        """The broker has no such queue (mandatory publishing)."""
-        task_id = message.properties.get("correlation_id")
-        refusal = NoSuchService(
-            f"there is no queue {queue!r} at {self.options.broker}; nothing was sent",
-            service=queue,
-        )
-        for confirms in (self._express, self._freight):
-            for receipt, each in list(confirms.open.values()):
-                if each == task_id:
-                    receipt.settle(task_id, refusal)
-        self._refuse(task_id, refusal)
 
     def _on_nobody(self, error: Any, exchange: str, key: str, message: Any) -> None:
         """No worker has a mailbox: answer in their place, so that nobody waits."""
         ticket = message.properties["application_headers"].get("ticket")
         self._frames.append(Frame("null", "application/json", ticket=ticket))
-
-    def _on_blocked(self, reason: str) -> None:
-        self.blocked = str(reason)
-        self._unblocked.clear()
-        log.warning("%s blocks publishers: %s", self.options.broker, reason)
-
-    def _on_unblocked(self) -> None:
-        self.blocked = None
-        self._unblocked.set()
 
     def interrupt(self) -> None:
         with suppress(OSError):
@@ -335,85 +254,15 @@ class AmqpLink(Link):
 
     # ----- writing: any thread
 
+    @property
+    def blocked(self) -> str | None:
+        """Why the broker blocks publishers, or None."""
+        return self._outbound.blocked
+
     def publish(
         self, envelopes: Sequence[Envelope], deadline: Deadline, *, awaited: bool = True
     ) -> Receipt:
-        if not self._unblocked.is_set() and not self._unblocked.wait(deadline.remaining()):
-            raise Overloaded(
-                f"{self.options.broker} blocks publishers until it has room: {self.blocked}; "
-                "nothing was sent"
-            )
-        receipt = Receipt([each.id for each in envelopes], awaited=awaited)
-        light = [each for each in envelopes if len(each.body) <= FREIGHT]
-        if light:
-            self._write(self._express, "express", light, receipt, deadline)
-        for number, each in enumerate(each for each in envelopes if len(each.body) > FREIGHT):
-            try:
-                self._publish_freight(each, receipt, deadline)
-            except RpcError as error:
-                if not light and number == 0:
-                    raise  # nothing of this batch was sent
-                self._refuse(each.id, error)
-                receipt.settle(each.id, error)
-        return receipt
-
-    def _publish_freight(self, envelope: Envelope, receipt: Receipt, deadline: Deadline) -> None:
-        """Send one large message, and wait for its confirm before the next may go."""
-        if not self._freight_lock.acquire(timeout=deadline.wait()):
-            raise Overloaded("other large messages were being sent until the deadline; not sent")
-        try:
-            alone = Receipt([envelope.id])
-            self._write(self._freight, "freight", [envelope], alone, deadline)
-            if alone.wait(deadline):
-                receipt.settle(envelope.id, alone.refused.get(envelope.id))
-        finally:
-            self._freight_lock.release()
-
-    def _write(
-        self, confirms: Confirms, name: str, envelopes: Sequence[Envelope], receipt: Receipt,
-        deadline: Deadline,
-    ) -> None:  # fmt: skip
-        busy = "others were sending until the deadline; nothing was sent"
-        if not confirms.lock.acquire(timeout=deadline.wait()):
-            raise Overloaded(busy)
-        try:
-            if not self._socket_lock.acquire(timeout=deadline.wait()):
-                raise Overloaded(busy)
-            try:
-                self._write_now(confirms, name, envelopes, receipt, deadline)
-            finally:
-                self._socket_lock.release()
-        finally:
-            confirms.lock.release()
-
-    def _write_now(
-        self, confirms: Confirms, name: str, envelopes: Sequence[Envelope], receipt: Receipt,
-        deadline: Deadline,
-    ) -> None:  # fmt: skip
-        try:
-            connection, channel = self._connection, self._channels.get(name)
-            if channel is None or connection is None:
-                raise Unavailable(f"no connection to {self.options.broker}")
-            wanted = due(envelopes, receipt.settle)
-            chunks = [encoded(each, channel.channel_id, connection.frame_max) for each in wanted]
-            for each in wanted:
-                confirms.expect(receipt, each.id)
-            self._send(b"".join((self._take_ack(), *chunks)), deadline.capped(WRITE_TIMEOUT))
-        except BROKEN as error:
-            self._break()
-            # Half a message is none: one alone was certainly not taken; of several, who knows.
-            text = f"{self.options.broker} broke off: {masked(str(error))}"
-            if len(envelopes) == 1:
-                raise Unavailable(f"{text}; nothing was sent") from error
-            raise OutcomeUnknown(text, task_id=envelopes[0].id) from error
-
-    def _break(self) -> None:
-        """Let the reader find the link dead: after half a frame it is of no use."""
-        connection = self._connection
-        sock = getattr(getattr(connection, "_transport", None), "sock", None)
-        if sock is not None:
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+        return self._outbound.publish(envelopes, deadline, awaited=awaited)
 
     def broadcast(self, commands: Mapping[str, Command], deadline: Deadline) -> int | None:
         channel = self._channels.get("control")
@@ -430,9 +279,9 @@ class AmqpLink(Link):
             try:
                 channel.send_method(Basic.Publish, "Bssbb", (0, PIDBOX, "", True, False), message)
             except BROKEN as error:
-                self._break()
+                self._outbound.break_off()
                 raise Unavailable(f"{self.options.broker} broke off: {error}") from error
-        if not self._in_reader(self._took_commands, deadline):
+        if not self._errands.ask(self._took_commands, deadline):
             self._frames += [Frame("null", "application/json", ticket=each) for each in commands]
         self.interrupt()
         return None
@@ -476,31 +325,7 @@ class AmqpLink(Link):
             finally:
                 channel.close()
 
-        return self._in_reader(on_own_channel, deadline)
-
-    def _in_reader(self, ask: Callable[[], T], deadline: Deadline) -> T:
-        answer: list[T] = []
-        problem: list[RpcError] = []
-        finished = Event()
-
-        def job() -> None:
-            try:
-                answer.append(ask())
-            except amqp.exceptions.ChannelError as error:
-                problem.append(translated(error, str(self.options.broker)))
-            except Exception as error:  # whatever it is, whoever waits must be told
-                problem.append(translated(error, str(self.options.broker)))
-                raise
-            finally:
-                finished.set()
-
-        self._jobs.append(job)
-        self.interrupt()
-        if not finished.wait(deadline.remaining()):
-            raise Unavailable(f"{self.options.broker} did not answer in time")
-        if problem:
-            raise problem[0]
-        return answer[0]
+        return self._errands.ask(on_own_channel, deadline)
 
     # ----- the end
 
@@ -510,8 +335,7 @@ class AmqpLink(Link):
         if connection is not None:
             with suppress(*BROKEN, TypeError):
                 connection.collect()
-        self._express.lose()
-        self._freight.lose()
+        self._outbound.drop()
 
     def close(self, *, delete: bool) -> None:
         if self._closed:

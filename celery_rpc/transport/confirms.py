@@ -16,12 +16,13 @@ class Confirms:
         self.refuse = refuse
         self.open: dict[int, tuple[Receipt, str]] = {}
         self.tag = 0
+        self.channel: Any = None
         #: Held from taking a tag until the message is written: tags count messages in their order.
         self.lock = Lock()
 
     def start(self, channel: Any) -> None:
         """Put a new channel in confirm mode."""
-        self.tag = 0
+        self.tag, self.channel = 0, channel
         channel.confirm_select()
         for name, error in (("basic_ack", None), ("basic_nack", Overloaded)):
             channel.events[name].add(partial(self.settle, error))
