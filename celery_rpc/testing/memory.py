@@ -19,11 +19,10 @@ from celery_rpc.deadline import Deadline
 from celery_rpc.errors import ClientClosed, RpcError
 from celery_rpc.pending import Outcome, Pending
 from celery_rpc.reply import Cancellation
-from celery_rpc.transport.base import CallTransport
 from celery_rpc.transport.control import Command
 from celery_rpc.transport.message import Envelope, EnvelopeWriter
 from celery_rpc.transport.outcome import parse_meta
-from celery_rpc.transport.replies import ReplyTable
+from celery_rpc.transport.replies import ReplyTable, TableTransport
 from celery_rpc.transport.skew import Skew
 from celery_rpc.url import BrokerUrl
 
@@ -48,7 +47,7 @@ def in_memory(services: Mapping[str, Celery], **options: Any) -> Client:
     return Client(caller)
 
 
-class MemoryTransport(CallTransport):
+class MemoryTransport(TableTransport):
     """One queue of messages, and one thread that runs them."""
 
     def __init__(self, services: Mapping[str, Celery], options: ClientOptions) -> None:
@@ -100,12 +99,6 @@ class MemoryTransport(CallTransport):
 
     def pending(self, task_id: str) -> Pending:
         return self.table.register(task_id)
-
-    def hold(self, pending: Pending) -> None:
-        self.table.hold(pending)
-
-    def forget(self, task_id: str) -> None:
-        self.table.forget(task_id)
 
     def broadcast(
         self,

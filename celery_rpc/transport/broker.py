@@ -15,13 +15,13 @@ from celery_rpc.fork import renew_after_fork
 from celery_rpc.pending import Outcome, Pending
 from celery_rpc.reply import Cancellation, exceeded
 from celery_rpc.transport.again import Again
-from celery_rpc.transport.base import CallTransport, Link, Receipt
+from celery_rpc.transport.base import Link, Receipt
 from celery_rpc.transport.control import Command
 from celery_rpc.transport.message import Envelope, EnvelopeWriter, announce_sent
 from celery_rpc.transport.outbox import Outbox
 from celery_rpc.transport.outcome import Registry
 from celery_rpc.transport.reader import Reader
-from celery_rpc.transport.replies import ReplyTable
+from celery_rpc.transport.replies import ReplyTable, TableTransport, Unsent
 from celery_rpc.transport.skew import Skew
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def open_link(options: ClientOptions, refuse: Callable[[str, Exception], object]
 KnownElsewhere = Callable[[Call, NoSuchTask], bool]
 
 
-class BrokerTransport(CallTransport):
+class BrokerTransport(TableTransport):
     """One link, one reader thread, one reply queue. Opens at the first use."""
 
     def __init__(
@@ -140,7 +140,7 @@ class BrokerTransport(CallTransport):
     def send(self, call: Call, *, confirm: bool = True) -> Pending:
         envelope, pending, deadline = self._prepare(call)
         retry = bool(call.options.retry)
-        try:
+        with Unsent(self.table, [call]):
             if confirm or len(envelope.body) > LIGHT:
                 receipt = self._publish([envelope], deadline, retry=retry)
             else:
@@ -148,10 +148,6 @@ class BrokerTransport(CallTransport):
                 receipt = self._write([envelope], deadline, retry=retry, awaited=False)
             if confirm:
                 self._confirm(call.id, receipt, deadline)
-        except BaseException:
-            # Whoever keeps the error keeps its frames, and with them the Pending.
-            self.table.forget(call.id)
-            raise
         return pending
 
     def wait(self, pending: Pending, deadline: Deadline) -> Outcome | None:
@@ -173,12 +169,8 @@ class BrokerTransport(CallTransport):
             return []
         deadline = latest(patience for _, _, patience in prepared)
         envelopes = [envelope for envelope, _, _ in prepared]
-        try:
+        with Unsent(self.table, calls):
             receipt = self._publish(envelopes, deadline, retry=bool(calls[0].options.retry))
-        except BaseException:
-            for call in calls:
-                self.table.forget(call.id)
-            raise
         receipt.wait(deadline)
         # Each call ends by itself: others of the batch may have been sent.
         for task_id in receipt.open:
@@ -288,11 +280,8 @@ class BrokerTransport(CallTransport):
         return pending
 
     def hold(self, pending: Pending) -> None:
-        self.table.hold(pending)
+        super().hold(pending)
         self._again.end(pending, lambda: Outcome("FAILURE", error=exceeded(pending)))
-
-    def forget(self, task_id: str) -> None:
-        self.table.forget(task_id)
 
     # ----- workers
 

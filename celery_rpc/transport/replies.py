@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
 from typing import Any
@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 
 from kombu.utils.json import loads
 
+from celery_rpc.call import Call
 from celery_rpc.deadline import NEVER, Deadline
 from celery_rpc.errors import (
     CallCancelled,
@@ -20,7 +21,7 @@ from celery_rpc.errors import (
 )
 from celery_rpc.log import RateLimited
 from celery_rpc.pending import Outcome, Pending
-from celery_rpc.transport.base import Frame
+from celery_rpc.transport.base import CallTransport, Frame
 from celery_rpc.transport.outcome import (
     BAD_JSON,
     Malformed,
@@ -212,6 +213,37 @@ class ReplyTable:
             pending.fail(ResultError(f"the reply to {pending.task} cannot be read: {error}",
                                      task_id=pending.id))  # fmt: skip
         self._log.warning("dropped a malformed reply: %.200s", error)
+
+
+class Unsent:
+    """Calls that are let go of if the block fails, whatever strikes it.
+
+    Whoever keeps the error keeps its frames, and with them each Pending.
+    """
+
+    def __init__(self, table: ReplyTable, calls: Sequence[Call]) -> None:
+        self._table = table
+        self._calls = calls
+
+    def __enter__(self) -> None:
+        """Nothing was sent yet."""
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            for call in self._calls:
+                self._table.forget(call.id)
+
+
+class TableTransport(CallTransport):
+    """A transport whose calls are in a table."""
+
+    table: ReplyTable
+
+    def hold(self, pending: Pending) -> None:
+        self.table.hold(pending)
+
+    def forget(self, task_id: str) -> None:
+        self.table.forget(task_id)
 
 
 def check_size(frame: Frame, limit: int) -> None:
