@@ -1,7 +1,7 @@
 """A private Redis with a replica and a Sentinel that watches both."""
 
 import contextlib
-from typing import Self
+from typing import Any, Self
 
 import redis
 
@@ -61,8 +61,10 @@ class SentinelBroker:
             contextlib.suppress(redis.RedisError),
             redis.Redis(port=self.port, socket_timeout=1) as client,
         ):
-            [found] = client.sentinel_slaves(self.GROUP)
-            return bool(found["flags"] == "slave" and found["master-link-status"] == "ok")
+            replicas: list[dict[str, Any]] = client.sentinel_slaves(self.GROUP)
+            return any(
+                each["flags"] == "slave" and each["master-link-status"] == "ok" for each in replicas
+            )
         return False
 
     def stop(self) -> None:
