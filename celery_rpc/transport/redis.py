@@ -81,6 +81,7 @@ class RedisLink(Link):
         #: Seconds that one blocking command may wait, and that its answer may be late.
         self._block = max(1, int(min(BLOCK, options.heartbeat)))
         self._grace = max(1.0, min(GRACE, options.heartbeat))
+        #: Of what was read, what is to be deleted.
         self._unacknowledged = self._unacknowledged_bytes = 0
         #: True when what was read over the last link, and not deleted, is asked for again.
         self._recovered = False
@@ -97,7 +98,7 @@ class RedisLink(Link):
 
     def connect(self, timeout: float) -> bool:
         self._reading.connect(timeout)
-        self._unacknowledged = self._unacknowledged_bytes = 0
+        self._unacknowledged, self._unacknowledged_bytes = -1, 0  # one item always stays
         self._recovered = False
         self._refresh_at = 0.0
         kept = self._check(timeout) or not self._began
@@ -137,7 +138,7 @@ class RedisLink(Link):
 
     def receive(self) -> Sequence[Frame]:
         try:
-            return [to_frame(each) for each in self._take_in()]
+            return [to_frame(each) for each in self._take_in() if each]
         except BROKEN as error:
             raise self._down(error) from error
 
@@ -152,6 +153,9 @@ class RedisLink(Link):
         if self._is_time_to_acknowledge:
             commands.append(("LTRIM", self.taken, 0, -(self._unacknowledged + 1)))
             self._unacknowledged = self._unacknowledged_bytes = 0
+        if not self._recovered:
+            # The second list is never empty: an empty one is gone, and with it its expiry.
+            commands.append(("LPUSH", self.taken, ""))
         if monotonic() >= self._refresh_at:
             commands += self._keep_alive()
         if not self._recovered:
@@ -188,7 +192,7 @@ class RedisLink(Link):
         Not at every reply: the answer to the LTRIM would wake this thread once more for each.
         """
         enough = self._unacknowledged >= ACK_EVERY or self._unacknowledged_bytes >= ACK_BYTES
-        return bool(self._unacknowledged) and (not self._brought or enough)
+        return self._unacknowledged > 0 and (not self._brought or enough)
 
     def _keep_alive(self) -> list[Sequence[Any]]:
         """Say that the reply queue is in use: what is not refreshed is left behind."""

@@ -1,5 +1,7 @@
 """The end of a client: nothing is left behind that does not end by itself."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +9,7 @@ import pytest
 
 from celery_rpc import DeadlineExceeded, connect
 from tests.servers import Broker, RabbitBroker, wait_until
+from tests.servers.process import ROOT
 
 pytestmark = pytest.mark.usefixtures("worker")
 
@@ -44,6 +47,23 @@ def test_a_reply_that_comes_after_the_end_leaves_nothing_without_an_end(broker: 
     with connect(broker.url) as other:  # by now the worker has answered both
         assert other.calc.sleep(1.0) == 1.0
     left = {name: end for name, end in reply_queues(broker).items() if name not in before}
+    assert all(end > 0 for end in left.values()), left
+
+
+KILLED = """
+import os, sys
+from celery_rpc import connect
+client = connect(sys.argv[1])
+assert [client.calc.add(n, 1) for n in range(100)] == [*range(1, 101)]
+os._exit(0)
+"""
+
+
+def test_a_process_that_ended_at_once_leaves_nothing_without_an_end(broker: Broker) -> None:
+    before = reply_queues(broker)
+    subprocess.run([sys.executable, "-c", KILLED, broker.url], check=True, timeout=50, cwd=ROOT)
+    left = {name: end for name, end in reply_queues(broker).items() if name not in before}
+    assert left, "it did not close its client"
     assert all(end > 0 for end in left.values()), left
 
 
