@@ -2,16 +2,25 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from celery_rpc import CallCancelled, DeadlineExceeded, PayloadTooLarge, connect
+from celery_rpc import (
+    CallCancelled,
+    DeadlineExceeded,
+    PayloadTooLarge,
+    Retry,
+    RpcError,
+    connect,
+)
 from celery_rpc.transport.skew import EVERY
 from tests.faults.conftest import Connect
+from tests.faults.limits import fails
 from tests.servers import Broker, FaultProxy, Forger, RabbitBroker, Way, Worker, wait_until
 
 pytestmark = pytest.mark.usefixtures("worker")
@@ -87,6 +96,57 @@ def test_R23_what_expires_before_its_deadline_is_revoked(client: Any) -> None:
     reply = client.calc.add.options(timeout=10).apply_async((1, 1), countdown=0.5, expires=0.1)
     with pytest.raises(CallCancelled, match="expired"):
         reply.get()
+
+
+def lose(link: FaultProxy) -> None:
+    link.refuse()
+    link.cut()
+
+
+FAULTS: dict[str, Callable[[FaultProxy], None]] = {
+    "dead": lose,
+    "black hole": lambda link: link.freeze(),
+    "deaf": lambda link: link.freeze(Way.TO_SERVER),
+    "mute": lambda link: link.freeze(Way.TO_CLIENT),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_R01_whatever_blocks_ends_by_the_clients_deadline(
+    broker: Broker, fault: str, linked: Connect, link: FaultProxy
+) -> None:
+    """None of these says a deadline of its own: the client's is theirs."""
+    client = linked(timeout=1.5, discovery_window=0.5)
+    add, sent = client.calc.add, client.calc.sleep.delay(30)
+    with connect(link.url(broker.url), timeout=1.5, connect_timeout=1.0) as fresh:
+        blocking: dict[str, Callable[[], Any]] = {
+            "call": lambda: add(1, 1),
+            "delay": lambda: add.delay(1, 1),
+            "no result": lambda: add.options(ignore_result=True).delay(1, 1),
+            "batch": lambda: [reply.get() for reply in add.batch([(1, 1)] * 100)],
+            "aio": lambda: asyncio.run(add.aio(1, 1)),
+            "reply": sent.get,
+            "queue looked at": lambda: add.options(check="consumers")(1, 1),
+            "patience": lambda: add.options(wait_for_ready=True)(1, 1),
+            "attempts": lambda: add.options(idempotent=True, retry=Retry(attempts=None))(1, 1),
+            "cancel": lambda: client.calc.add.apply_async((1, 1), countdown=9).cancel(),
+            "canvas": lambda: (add.s(1, 1) | add.s(1)).delay().get(),
+            "refresh": client.refresh,
+            "first discovery": lambda: fresh.calc.add,
+            "first call": lambda: fresh.task("calc.add", queue="calc")(1, 1),
+        }
+        FAULTS[fault](link)
+        with ThreadPoolExecutor(len(blocking)) as threads:
+            ends = {
+                name: threads.submit(fails, call, RpcError, within=1.5)
+                for name, call in blocking.items()
+            }
+    errors = {name: end.exception() for name, end in ends.items()}
+    assert not any(errors.values()), errors
+
+
+def test_R01_a_client_that_is_told_nothing_waits_thirty_seconds(client: Any) -> None:
+    assert client.options.timeout == 30.0
 
 
 @pytest.mark.parametrize("broker", ["rabbitmq"], indirect=True)

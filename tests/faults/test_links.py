@@ -77,6 +77,14 @@ def test_R09_no_id_is_returned_that_the_broker_has_not_confirmed(
     for options in ({}, {"ignore_result": True}):
         task = client.calc.add.options(timeout=1.5, **options)
         fails(partial(task.delay, 1, 1), OutcomeUnknown, Unavailable, within=1.5)
+    batch = client.calc.add.options(timeout=1.5).batch
+
+    def every() -> None:
+        replies = batch([(1, 1)] * 50)
+        assert all(reply.failed() for reply in replies)
+        replies[-1].get()
+
+    fails(every, OutcomeUnknown, Unavailable, within=1.5)
 
 
 def test_R30_a_wait_that_was_interrupted_can_be_taken_up_again(linked: Connect) -> None:
