@@ -132,6 +132,7 @@ class Soak:
 
     def report(self) -> str:
         """Give the figures."""
+        vitals = self.vitals
         lines = {
             "calls": f"{self.tally.calls:,}",
             "ended": _counts(self.tally.endings),
@@ -141,9 +142,9 @@ class Soak:
             "latest end": f"{self.tally.worst:.2f} s after the deadline",
             "given out again": f"{self.again} by the broker: its worker was killed or cut off",
             "in hand": f"{self.in_hand} taken by a worker in the moment of its death (Redis)",
-            "memory": f"{self.vitals.slope:+.2f} MB/min, {self.vitals.samples[-1].rss:.0f} MB",
-            "descriptors": self.vitals.range_of("fds"),
-            "threads": self.vitals.range_of("threads"),
+            "memory": f"{vitals.slope_of('rss'):+.2f} MB/min, {vitals.samples[-1].rss:.0f} MB",
+            "descriptors": f"{vitals.slope_of('fds'):+.2f} a min, {vitals.range_of('fds')}",
+            "threads": vitals.range_of("threads"),
         }
         shown = [f"{name:>16}  {value}" for name, value in lines.items()]
         return "\n".join([*shown, *self.lost[:SHOWN], *self.tally.wrong[:SHOWN]])

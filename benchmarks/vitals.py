@@ -38,14 +38,13 @@ class Vitals:
         """Look once more."""
         self.samples.append(look())
 
-    @property
-    def slope(self) -> float:
-        """The growth of memory in MB a minute, the warm-up left out."""
+    def slope_of(self, name: str) -> float:
+        """Give the growth of rss, fds or threads a minute, the warm-up left out."""
         settled = self.samples[int(len(self.samples) * WARM_UP) :]
         if len(settled) < 2:
             return 0.0
-        line = linear_regression([each.at for each in settled], [each.rss for each in settled])
-        return 60 * line.slope
+        times = [each.at for each in settled]
+        return 60 * linear_regression(times, [getattr(each, name) for each in settled]).slope
 
     def range_of(self, name: str) -> str:
         """Give the lowest and the highest of fds or threads, the warm-up left out."""
