@@ -63,7 +63,8 @@ def test_R08_a_half_open_link_is_noticed(linked: Connect, link: FaultProxy) -> N
     client = linked()
     reply = client.calc.sleep.delay(1.0)
     link.freeze()
-    wait_until(lambda: not client.status()["connected"], timeout=40, what="it to be noticed")
+    twice = 2 * client.options.heartbeat + SLACK
+    wait_until(lambda: not client.status()["connected"], timeout=twice, what="it to be noticed")
     link.heal()
     link.cut()
     assert reply.get(timeout=20) == 1.0
