@@ -19,7 +19,6 @@ from celery_rpc.delivery import Delivery
 from celery_rpc.discovery.source import Fleet
 from celery_rpc.errors import (
     ArgumentsError,
-    BackendMismatch,
     CanvasError,
     DeadlineExceeded,
     NoSuchService,
@@ -35,7 +34,6 @@ from celery_rpc.signature import DeclaredError, TaskSignature
 from celery_rpc.transport.base import CallTransport
 from celery_rpc.transport.broker import BrokerTransport
 from celery_rpc.transport.cancel import revoke
-from celery_rpc.url import masked
 
 if TYPE_CHECKING:
     from celery_rpc.canvas.nodes import Step
@@ -134,7 +132,7 @@ class LiveCaller:
     def _call(
         self, target: Target, args: Sequence[Any], kwargs: Mapping[str, Any], *, blocking: bool
     ) -> Call:
-        self._check_answer(target, blocking)
+        self.contracts.check_answer(target, blocking)
         args, kwargs, decode = self.contracts.bind(target, args, kwargs)
         options = target.options
         return Call(
@@ -188,30 +186,6 @@ class LiveCaller:
                 "the deadline of the call that this task serves has passed; nothing was sent"
             )
         return left if own is None else min(own, left)
-
-    def _check_answer(self, target: Target, blocking: bool) -> None:
-        """Refuse to wait for a reply that cannot come.
-
-        Raises:
-            BackendMismatch: the workers send results elsewhere, or nowhere.
-        """
-        spec, ignored = target.spec, target.options.ignore_result
-        if ignored or spec.backend is None:
-            return
-        if spec.ignore_result and ignored is None:
-            if blocking:
-                raise BackendMismatch(
-                    f"{spec.name} ignores its result, so no reply would come: send it by .delay(), "
-                    "or ask for the result by .options(ignore_result=False)"
-                )
-            return
-        wanted = "rpc" if self.options.backend == "rpc://" else "redis"
-        if spec.backend != wanted:
-            raise BackendMismatch(
-                f"the workers of {spec.name} keep results in {spec.backend!r}, this client listens "
-                f"to {masked(self.options.backend)!r}: set their result_backend to 'rpc://', or "
-                "connect(backend=...) to theirs; .options(ignore_result=True) sends without a reply"
-            )
 
     def _known_elsewhere(self, call: Call, refusal: NoSuchTask) -> bool:
         """Tell whether another worker on the queue has the task that one refused."""
@@ -307,7 +281,7 @@ class LiveCaller:
             spec = self._spec(queue, task)
             if spec is None:
                 return not step.options.ignore_result
-            self._check_answer(Target(spec, step.address, step.options), blocking=False)
+            self.contracts.check_answer(Target(spec, step.address, step.options), blocking=False)
         except RpcError as error:
             raise CanvasError(f"{step.label} cannot run: {error}") from error
         ignored = step.options.ignore_result

@@ -2,10 +2,7 @@
 
 import asyncio
 import difflib
-import logging
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, overload
@@ -27,8 +24,8 @@ from celery_rpc.proxy import (
     unescaped,
 )
 from celery_rpc.reply import Reply
+from celery_rpc.settings import borrowed, check_limits, find_broker, warn_of
 from celery_rpc.unresolved import Unresolved
-from celery_rpc.url import BrokerUrl
 
 if TYPE_CHECKING:
     from celery_rpc.canvas.client import LaunchClient
@@ -53,14 +50,6 @@ if TYPE_CHECKING:
         @property
         def app(self) -> Any: ...
         def close(self) -> None: ...
-
-
-log = logging.getLogger("celery_rpc.client")
-
-_warned: set[str] = set()
-
-#: Where the broker's URL is looked for when connect() is not told.
-ENVIRONMENT = ("CELERY_RPC_BROKER", "CELERY_BROKER_URL")
 
 
 class BaseClient:
@@ -350,14 +339,6 @@ def connect(
     return Client(LiveCaller(options, first=to_catalog(catalog)))
 
 
-def warn_of(options: ClientOptions) -> None:
-    """Log, once for each broker, that others may read along or send along."""
-    doubt = "" if options.use_ssl else options.broker.doubt
-    if doubt and doubt not in _warned:
-        _warned.add(doubt)
-        log.warning("%s", doubt)
-
-
 def to_catalog(given: Any) -> Catalog | None:
     """Give a catalog, read from its file where a path is given.
 
@@ -384,53 +365,6 @@ def models_of(services: Any) -> Mapping[str, Mapping[str, type]]:
         )
     models: Mapping[str, Mapping[str, type]] = getattr(services, "__rpc_models__", {})
     return models
-
-
-def check_limits(limits: Mapping[str, Any]) -> None:
-    """Refuse what is no field of ClientOptions, and name what is near.
-
-    Raises:
-        ConfigurationError: there is no such option.
-    """
-    known = [field.name for field in fields(ClientOptions)]
-    for name in limits:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else f" (known: {', '.join(known)})"
-            raise ConfigurationError(f"connect() has no option {name!r}{hint}")
-
-
-def borrowed(app: Any) -> dict[str, Any]:
-    """Give the settings of an existing Celery app."""
-    if app is None:
-        return {}
-    conf = app.conf
-    settings: dict[str, Any] = {
-        "broker": conf.broker_url,
-        "transport_options": dict(conf.broker_transport_options or {}),
-        "use_ssl": conf.broker_use_ssl or None,
-    }
-    backend = conf.result_backend
-    if isinstance(backend, str) and backend.startswith(("redis", "rpc")):
-        settings["backend"] = "rpc://" if backend.startswith("rpc") else backend
-    return settings
-
-
-def find_broker(url: str | None) -> BrokerUrl:
-    """Give the broker's URL, from the argument or the environment.
-
-    Raises:
-        ConfigurationError: there is none, or it is wrong.
-    """
-    if url is None:
-        url = next((os.environ[name] for name in ENVIRONMENT if os.environ.get(name)), None)
-    if not url:
-        raise ConfigurationError(
-            "no broker: call connect('redis://host:6379/0'), or set $CELERY_RPC_BROKER"
-        )
-    if not isinstance(url, str):
-        raise ConfigurationError(f"the broker must be a URL, not a {type(url).__name__}")
-    return BrokerUrl.parse(url)
 
 
 def homes_of(catalog: Catalog, name: str) -> list[Service]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from celery_rpc.call import Decode, Target
 from celery_rpc.config import UNSET, ClientOptions
 from celery_rpc.discovery.source import Fleet
-from celery_rpc.errors import ArgumentsError
+from celery_rpc.errors import ArgumentsError, BackendMismatch
+from celery_rpc.url import masked
 
 if TYPE_CHECKING:
     from celery_rpc.binding import Arguments, Binding
@@ -116,3 +117,27 @@ class Contracts:
             return None
         binding = self.of(target)
         return None if binding is None else binding.read
+
+    def check_answer(self, target: Target, blocking: bool) -> None:
+        """Refuse to wait for a reply that cannot come.
+
+        Raises:
+            BackendMismatch: the workers send results elsewhere, or nowhere.
+        """
+        spec, ignored = target.spec, target.options.ignore_result
+        if ignored or spec.backend is None:
+            return
+        if spec.ignore_result and ignored is None:
+            if blocking:
+                raise BackendMismatch(
+                    f"{spec.name} ignores its result, so no reply would come: send it by .delay(), "
+                    "or ask for the result by .options(ignore_result=False)"
+                )
+            return
+        wanted = "rpc" if self._options.backend == "rpc://" else "redis"
+        if spec.backend != wanted:
+            raise BackendMismatch(
+                f"the workers of {spec.name} keep results in {spec.backend!r}, this client listens "
+                f"to {masked(self._options.backend)!r}: set their result_backend to 'rpc://', or "
+                "connect(backend=...) to theirs; .options(ignore_result=True) sends without a reply"
+            )

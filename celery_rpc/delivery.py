@@ -13,8 +13,7 @@ from celery_rpc.config import ClientOptions
 from celery_rpc.deadline import Deadline
 from celery_rpc.discovery.source import Fleet
 from celery_rpc.errors import NoConsumers, NoSuchService, RpcError
-from celery_rpc.pending import Outcome, Pending
-from celery_rpc.reply import exceeded
+from celery_rpc.pending import Outcome, Pending, exceeded
 from celery_rpc.retry import Attempts, Retry
 from celery_rpc.transport.base import CallTransport
 from celery_rpc.transport.cancel import revoke

@@ -8,7 +8,7 @@ from typing import Any
 
 from celery_rpc.call import Call, Decode
 from celery_rpc.deadline import NEVER, Deadline
-from celery_rpc.errors import ResultError
+from celery_rpc.errors import DeadlineExceeded, ResultError
 
 #: States after which no other comes (celery.states.READY_STATES).
 FINAL = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
@@ -173,3 +173,20 @@ class Pending:
             if self.outcome is None:
                 self.forget(gate.release)
         return self.outcome
+
+
+def exceeded(pending: Pending, hint: str = "") -> DeadlineExceeded:
+    """Give the error of a call that did not end in time.
+
+    Args:
+        hint: what its workers said when they were asked.
+    """
+    state = pending.state if pending.state != "PENDING" else "unknown"
+    found = f" ({hint})" if hint else ""
+    return DeadlineExceeded(
+        f"no reply to {pending.task or 'the call'} ({pending.id}) before the deadline; last state "
+        f"heard: {state}{found}. It may still run: allow more time, or look at the service",
+        task_id=pending.id,
+        state=state,
+        hint=hint,
+    )

@@ -1,7 +1,7 @@
 """Reply: what a call gives back at once; the value comes later."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from enum import StrEnum
 from functools import cached_property
 from threading import Event
@@ -13,9 +13,9 @@ from vine import promise
 
 from celery_rpc import loops
 from celery_rpc.config import UNSET, Unset, check_seconds
-from celery_rpc.deadline import NEVER, Deadline
-from celery_rpc.errors import DeadlineExceeded
-from celery_rpc.pending import Outcome, Pending, Update
+from celery_rpc.deadline import Deadline
+from celery_rpc.pending import Outcome, Pending, Update, exceeded
+from celery_rpc.updates import Updates
 
 log = logging.getLogger("celery_rpc.reply")
 
@@ -162,7 +162,7 @@ class Reply(ResultBase, Generic[R]):
             raise outcome.error.with_traceback(None)
         return outcome.value  # type: ignore[no-any-return]
 
-    def updates(self, timeout: float | Unset | None = UNSET) -> "Updates":
+    def updates(self, timeout: float | Unset | None = UNSET) -> Updates:
         """Follow the states that come before the end: STARTED, RETRY and the task's own.
 
         Iterate with ``for`` or with ``async for``. It ends with the call, whatever the outcome;
@@ -345,67 +345,6 @@ class Reply(ResultBase, Generic[R]):
     def __repr__(self) -> str:
         name = f"{self.pending.task} " if self.pending.task else ""
         return f"<Reply {name}{self.id} {self.state}>"
-
-
-class Updates:
-    """The states that a call reports before its end, for ``for`` and for ``async for``."""
-
-    def __init__(self, pending: Pending, deadline: Deadline = NEVER) -> None:
-        self.pending = pending
-        self.until = deadline
-
-    def __iter__(self) -> Iterator[Update]:
-        changed = Event()
-        self.pending.watch(changed.set)
-        try:
-            while True:
-                changed.clear()
-                yield from self._drain()
-                if self.pending.done:
-                    yield from self._drain()
-                    return
-                if not changed.wait(self.until.remaining()):
-                    raise exceeded(self.pending)
-        finally:
-            self.pending.forget(changed.set)
-
-    async def __aiter__(self) -> AsyncIterator[Update]:
-        while True:
-            for update in self._drain():
-                yield update
-            if self.pending.done:
-                for update in self._drain():
-                    yield update
-                return
-            if self.until.passed:
-                raise exceeded(self.pending)
-            if not self.pending.updates:
-                await loops.next_update(self.pending, self.until)
-
-    def _drain(self) -> Iterator[Update]:
-        while self.pending.updates:
-            try:
-                update = self.pending.updates.popleft()
-            except IndexError:  # another thread, which follows it too, was quicker
-                return
-            yield update
-
-
-def exceeded(pending: Pending, hint: str = "") -> DeadlineExceeded:
-    """Give the error of a call that did not end in time.
-
-    Args:
-        hint: what its workers said when they were asked.
-    """
-    state = pending.state if pending.state != "PENDING" else "unknown"
-    found = f" ({hint})" if hint else ""
-    return DeadlineExceeded(
-        f"no reply to {pending.task or 'the call'} ({pending.id}) before the deadline; last state "
-        f"heard: {state}{found}. It may still run: allow more time, or look at the service",
-        task_id=pending.id,
-        state=state,
-        hint=hint,
-    )
 
 
 def _wait_family(pending: Pending, parents: list[Pending], deadline: Deadline) -> Outcome | None:

@@ -33,13 +33,15 @@ ROOMS: dict[str, set[str]] = {
     "codec": {"schema", "signature"},
     "binding": {"codec", "errors", "plain", "signature"},
     "declared": {"errors", "signature"},
-    "contracts": {"binding", "call", "config", "discovery", "errors"},
+    "contracts": {"binding", "call", "config", "discovery", "errors", "url"},
+    "settings": {"config", "errors", "url"},
     "retry": {"config", "deadline", "errors"},
     "checks": {"config", "errors", "retry"},
     "call": {"address", "checks", "config", "errors", "model", "retry"},
     "pending": {"call", "deadline", "errors"},
     "loops": {"deadline", "pending"},
-    "reply": {"config", "deadline", "errors", "loops", "pending"},
+    "updates": {"deadline", "loops", "pending"},
+    "reply": {"config", "deadline", "errors", "loops", "pending", "updates"},
     "transport": {
         "address", "call", "config", "deadline", "errors", "fork", "log", "nested", "pending",
         "plain", "reply", "url",
@@ -70,7 +72,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "client": {
         "call", "caller", "canvas", "config", "deadline", "discovery.saved", "discovery.source",
-        "errors", "loops", "model", "proxy", "reply", "transport.base", "unresolved", "url",
+        "errors", "loops", "model", "proxy", "reply", "settings", "transport.base", "unresolved",
     },
     "testing": {
         "address", "call", "caller", "client", "config", "deadline", "errors", "pending", "reply",
@@ -79,7 +81,7 @@ ROOMS: dict[str, set[str]] = {
     "cli": {
         "__init__", "address", "binding", "client", "codegen", "config", "deadline",
         "discovery.diff", "discovery.rules", "discovery.saved", "errors", "file", "model", "proxy",
-        "reply", "signature", "testing", "transport", "url", "worker",
+        "reply", "settings", "signature", "testing", "transport", "url", "worker",
     },
     "__init__": {
         "algebra", "canvas", "client", "config", "errors", "model", "pending", "proxy", "reply",

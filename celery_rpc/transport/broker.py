@@ -12,8 +12,8 @@ from celery_rpc.config import ClientOptions
 from celery_rpc.deadline import Deadline, latest
 from celery_rpc.errors import ClientClosed, NoSuchTask, OutcomeUnknown, ReplyLost, Unavailable
 from celery_rpc.fork import renew_after_fork
-from celery_rpc.pending import Outcome, Pending
-from celery_rpc.reply import Cancellation, exceeded
+from celery_rpc.pending import Outcome, Pending, exceeded
+from celery_rpc.reply import Cancellation
 from celery_rpc.transport.again import Again
 from celery_rpc.transport.base import Link, Receipt
 from celery_rpc.transport.control import Command

@@ -8,7 +8,7 @@ from typing import Any
 from celery_rpc.deadline import NEVER, Deadline
 from celery_rpc.loops import outcome_of
 from celery_rpc.pending import Outcome, Pending, Update
-from celery_rpc.reply import Updates
+from celery_rpc.updates import Updates
 from tests.servers import wait_until
 
 

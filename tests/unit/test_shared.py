@@ -12,13 +12,13 @@ from celery_rpc.discovery.source import Fleet, Sweep
 from celery_rpc.errors import Overloaded, ReplyLost
 from celery_rpc.model import Catalog
 from celery_rpc.pending import Outcome, Pending, Update
-from celery_rpc.reply import Updates
 from celery_rpc.transport.base import Receipt
 from celery_rpc.transport.confirms import Confirms
 from celery_rpc.transport.control import Command
 from celery_rpc.transport.probe import Probe
 from celery_rpc.transport.replies import ReplyTable
 from celery_rpc.transport.skew import Skew
+from celery_rpc.updates import Updates
 from celery_rpc.url import BrokerUrl
 from tests.unit.interleaving import between_steps
 

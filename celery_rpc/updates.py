@@ -1,0 +1,52 @@
+"""Updates: the states that a call reports before its end."""
+
+from collections.abc import AsyncIterator, Iterator
+from threading import Event
+
+from celery_rpc import loops
+from celery_rpc.deadline import NEVER, Deadline
+from celery_rpc.pending import Pending, Update, exceeded
+
+
+class Updates:
+    """The states that a call reports before its end, for ``for`` and for ``async for``."""
+
+    def __init__(self, pending: Pending, deadline: Deadline = NEVER) -> None:
+        self.pending = pending
+        self.until = deadline
+
+    def __iter__(self) -> Iterator[Update]:
+        changed = Event()
+        self.pending.watch(changed.set)
+        try:
+            while True:
+                changed.clear()
+                yield from self._drain()
+                if self.pending.done:
+                    yield from self._drain()
+                    return
+                if not changed.wait(self.until.remaining()):
+                    raise exceeded(self.pending)
+        finally:
+            self.pending.forget(changed.set)
+
+    async def __aiter__(self) -> AsyncIterator[Update]:
+        while True:
+            for update in self._drain():
+                yield update
+            if self.pending.done:
+                for update in self._drain():
+                    yield update
+                return
+            if self.until.passed:
+                raise exceeded(self.pending)
+            if not self.pending.updates:
+                await loops.next_update(self.pending, self.until)
+
+    def _drain(self) -> Iterator[Update]:
+        while self.pending.updates:
+            try:
+                update = self.pending.updates.popleft()
+            except IndexError:  # another thread, which follows it too, was quicker
+                return
+            yield update
