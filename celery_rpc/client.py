@@ -330,7 +330,7 @@ def connect(
     if timeout is not UNSET:
         settings["timeout"] = timeout
     if transport_options is not None:
-        settings["transport_options"] = dict(transport_options)
+        settings["transport_options"] = transport_options
     settings["broker"] = find_broker(broker or settings.get("broker"))
     settings.update(limits)
     check_limits(limits)

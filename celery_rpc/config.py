@@ -70,11 +70,15 @@ class ClientOptions:
             check_count(name, getattr(self, name))
         if self.skew_allowance:
             check_seconds("skew_allowance", self.skew_allowance)
-        if self.backend != "rpc://" and not self.backend.startswith(("redis", "valkey")):
+        backend = str(self.backend)
+        if backend != "rpc://" and not backend.startswith(("redis", "valkey")):
             raise ConfigurationError(
-                f"backend {str(BrokerUrl(self.backend))!r} cannot be listened to: "
+                f"backend {str(BrokerUrl(backend))!r} cannot be listened to: "
                 "use 'rpc://' (the default) or the redis:// URL of the workers' result_backend"
             )
+        if not isinstance(self.transport_options, Mapping):
+            kind = type(self.transport_options).__name__
+            raise ConfigurationError(f"transport_options must be a dict, not a {kind}")
         if not isinstance(self.validate, bool):
             raise ConfigurationError(f"validate must be True or False, not {self.validate!r}")
         for cls in self.errors:

@@ -42,10 +42,16 @@ def check_limits(limits: Mapping[str, Any]) -> None:
 
 
 def borrowed(app: Any) -> dict[str, Any]:
-    """Give the settings of an existing Celery app."""
+    """Give the settings of an existing Celery app.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
     if app is None:
         return {}
-    conf = app.conf
+    conf = getattr(app, "conf", None)
+    if conf is None:
+        raise ConfigurationError(f"app= takes a Celery app, not a {type(app).__name__}")
     settings: dict[str, Any] = {
         "broker": conf.broker_url,
         "transport_options": dict(conf.broker_transport_options or {}),

@@ -23,6 +23,7 @@ from celery_rpc.transport.outcome import Registry
 from celery_rpc.transport.reader import Reader
 from celery_rpc.transport.replies import ReplyTable, TableTransport, Unsent
 from celery_rpc.transport.skew import Skew
+from celery_rpc.url import masked
 
 if TYPE_CHECKING:
     from celery_rpc.transport.store import ResultStore
@@ -90,8 +91,15 @@ class BrokerTransport(TableTransport):
                     from celery_rpc.transport.store import ResultStore
 
                     self._store = ResultStore(self.options, self.table)
-                    self._store_reader = self._read(self._store, self.table.deliver_meta, "results")
-                self._reader = self._read(self._link, self.table.deliver, "replies")
+                    self._store_reader = self._read(
+                        self._store,
+                        self.table.deliver_meta,
+                        "results",
+                        masked(self.options.backend),
+                    )
+                self._reader = self._read(
+                    self._link, self.table.deliver, "replies", str(self.options.broker)
+                )
                 # Where results are stored nobody reads replies: none are asked for.
                 reply_to = "" if self._store else self._link.reply_queue
                 self._writer = EnvelopeWriter(
@@ -99,9 +107,9 @@ class BrokerTransport(TableTransport):
                 )
             return self._link, self._writer
 
-    def _read(self, source: Any, deliver: Callable[[Any], object], name: str) -> Reader:
+    def _read(self, source: Any, deliver: Callable[[Any], object], name: str, where: str) -> Reader:
         timeout = self.options.connect_timeout
-        return Reader(source, deliver, self._lost, self.table.is_idle, timeout, name)
+        return Reader(source, deliver, self._lost, self.table.is_idle, timeout, name, where)
 
     def _require(self, deadline: Deadline) -> None:
         for reader in (self._reader, self._store_reader):

@@ -11,7 +11,13 @@ from kombu.exceptions import KombuError
 from celery_rpc.address import Address
 from celery_rpc.config import ClientOptions
 from celery_rpc.deadline import Deadline
-from celery_rpc.errors import DiscoveryError, OutcomeUnknown, Overloaded, Unavailable
+from celery_rpc.errors import (
+    ConfigurationError,
+    DiscoveryError,
+    OutcomeUnknown,
+    Overloaded,
+    Unavailable,
+)
 from celery_rpc.transport.base import Frame, Link, LinkDown, Receipt
 from celery_rpc.transport.control import Command, control_message
 from celery_rpc.transport.message import Envelope, due
@@ -37,14 +43,18 @@ class KombuLink(Link):
     def _connection(self, timeout: float) -> Any:
         options = self.options
         make: Any = Connection
-        connection = make(
-            options.broker.text,
-            ssl=options.use_ssl,
-            connect_timeout=timeout,
-            transport_options=dict(options.transport_options),
-        )
         try:
+            connection = make(
+                options.broker.text,
+                ssl=options.use_ssl,
+                connect_timeout=timeout,
+                transport_options=dict(options.transport_options),
+            )
             connection.connect()
+        except ImportError as error:
+            raise ConfigurationError(
+                f"{options.broker} needs a package that is not installed: {error}"
+            ) from error
         except Exception as error:  # each of kombu's transports raises its own
             raise Unavailable(f"no connection to {options.broker}: {masked(str(error))}") from error
         return connection

@@ -48,6 +48,7 @@ class Reader:
         idle: Callable[[], bool],
         connect_timeout: float,
         name: str,
+        where: str,
     ) -> None:
         self.source = source
         self.error: Exception | None = None
@@ -55,6 +56,8 @@ class Reader:
         self._deliver = deliver
         self._lost = lost
         self._connect_timeout = connect_timeout
+        #: What it connects to, for people.
+        self._where = where
         self._up = Event()
         self._stop = Event()
         #: Set by whoever waits for the connection, and by stop(): the pause is cut short.
@@ -98,7 +101,8 @@ class Reader:
                     _again(error)
                     if error
                     else Unavailable(
-                        f"no connection within {self._connect_timeout} s; nothing was sent"
+                        f"no connection to {self._where} within {self._connect_timeout} s; "
+                        "nothing was sent"
                     )
                 )
             if self._stop.is_set():

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -43,7 +44,7 @@ def test_S17_wrong_urls(url: str, message: str) -> None:
 @pytest.mark.parametrize(
     "options",
     [{"timeout": -1}, {"timeout": "3"}, {"backend": "mongodb://x"}, {"catalog_ttl": 0}, {"nope": 1},
-     {"errors": [SystemExit]}],
+     {"errors": [SystemExit]}, {"backend": 5}, {"app": 5}, {"transport_options": 5}],
     ids=repr,
 )  # fmt: skip
 def test_wrong_options(options: dict[str, Any]) -> None:
@@ -70,6 +71,23 @@ def test_R03_a_broker_that_is_down_is_unavailable_in_time(scheme: str) -> None:
         with pytest.raises(Unavailable, match="no connection"):
             client.calc.add(1, 1)
         assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("scheme", ["redis", "amqp"])
+def test_a_port_where_something_else_listens_is_unavailable_in_time(scheme: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        where = f"127.0.0.1:{silent.getsockname()[1]}"
+        with connect(f"{scheme}://user:secret@{where}/") as client:
+            began = time.monotonic()
+            with pytest.raises(Unavailable, match=where) as caught:
+                client.calc.add(1, 1)
+        assert "secret" not in str(caught.value)
+        assert time.monotonic() - began < 5
+
+
+def test_a_broker_whose_package_is_missing_is_said() -> None:
+    with connect("sqs://") as client, pytest.raises(ConfigurationError, match="not installed"):
+        client.catalog  # noqa: B018
 
 
 def test_S09_a_wrong_redis_password_is_said_and_not_shown() -> None:

@@ -356,9 +356,11 @@ class TestCancel:
         assert reply.state == "REVOKED"
 
     def test_a_running_call_is_left_running(self, client: Any) -> None:
-        reply = client.calc.sleep.delay(4)
-        wait_until(lambda: reply.cancel() is Cancellation.RUNNING, timeout=5, what="it to run")
-        assert reply.get(timeout=10) == 4
+        reply = client.calc.progress.delay(2, 2.0)
+        # Before the worker has it, cancel() would end it.
+        wait_until(lambda: reply.state == "PROGRESS", timeout=10, what="it to run")
+        assert reply.cancel() is Cancellation.RUNNING
+        assert reply.get(timeout=10) == 2
 
 
 def test_the_headers_are_those_of_celery(client: Any) -> None:

@@ -61,7 +61,7 @@ class Desk:
         self.table = ReplyTable({}, 100, 1 << 20, Skew())
         self.read_by: list[str] = []
         self.reader = Reader(
-            self.letters, self.deliver, lambda: None, self.table.is_idle, 1.0, "letters"
+            self.letters, self.deliver, lambda: None, self.table.is_idle, 1.0, "letters", "the post"
         )
         self.reader.require(Deadline.after(5))
 
