@@ -2,6 +2,8 @@
 
 import inspect
 import pydoc
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from celery_rpc import DiscoveryError, NoSuchService, NoSuchTask, connect
 from tests.integration.mailboxes import AmqpMailbox, Mailboxes, queue, registered
 from tests.servers import Broker, ValkeyBroker, Worker, wait_until
+from tests.servers.process import ROOT
 
 
 def start(broker: Broker, **options: Any) -> Worker:
@@ -24,6 +27,21 @@ def workers(broker: Broker) -> Any:
         one.wait_ready()
         two.wait_ready()
         yield one, two
+
+
+COMPLETE = """
+import sys
+from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
+from celery_rpc import connect
+
+shell = InteractiveShell()
+with connect(sys.argv[1]) as shell.user_ns["client"]:
+    for text in ("client.ca", "client.calc.mu", "client['ca"):
+        with provisionalcompleter():
+            found = shell.Completer.completions(text, len(text))
+            print(sorted({each.text for each in found} & {"calc", "mul"}))
+"""
 
 
 @pytest.mark.usefixtures("workers")
@@ -80,6 +98,16 @@ class TestLive:
         assert repr(client.calc.add) == "<TaskProxy calc.add on calc>"
         assert client.calc._ipython_key_completions_() == list(client.calc)
         assert client._ipython_key_completions_() == ["calc"]
+
+    def test_ipython_completes_services_and_tasks(self, broker: Broker) -> None:
+        done = subprocess.run(
+            [sys.executable, "-c", COMPLETE, broker.url],
+            capture_output=True,
+            text=True,
+            timeout=50,
+            cwd=ROOT,
+        )
+        assert done.stdout.splitlines()[-3:] == ["['calc']", "['mul']", "['calc']"], done.stderr
 
     def test_refresh_asks_anew(self, new_client: Any) -> None:
         client = new_client()

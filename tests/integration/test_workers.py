@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from celery_rpc import RemoteError, connect
-from tests.servers import Broker, Worker
+from tests.servers import Broker, Worker, wait_until
 
 
 def exercise(broker: Broker) -> None:
@@ -50,6 +50,33 @@ def test_a_soft_time_limit_is_enforced_by_the_worker(broker: Broker) -> None:
         assert caught.value.type.endswith("TimeLimitExceeded")
         assert time.monotonic() - began < 16
         assert client.calc.add(1, 1) == 2
+
+
+def test_calls_are_taken_by_their_priority(broker: Broker) -> None:
+    rabbitmq = broker.kind == "rabbitmq"
+    queue, highest = ("urgent", 9) if rabbitmq else ("by-topic", 0)
+    with (
+        Worker.start(
+            "tests.workers.exotic",
+            broker.url,
+            [queue],
+            pool="solo",
+            concurrency=1,
+            args=["--prefetch-multiplier", "1"],
+            env={"EXOTIC_AMQP": "1"} if rabbitmq else {},
+        ) as worker,
+        connect(worker.wait_ready().broker_url) as client,
+    ):
+        where = client.task("where", queue=queue)
+        ended: list[int] = []
+        worker.freeze()
+        where.delay()  # the worker may have this one already
+        for priority in (5, 9 - highest, highest):
+            reply = where.options(priority=priority).delay()
+            reply.add_done_callback(lambda _, priority=priority: ended.append(priority))
+        worker.thaw()
+        wait_until(lambda: len(ended) == 3, timeout=20, what="the calls to end")
+        assert ended == [highest, 5, 9 - highest]
 
 
 @pytest.mark.watchdog(300)
