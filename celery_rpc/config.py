@@ -32,8 +32,9 @@ class ClientOptions:
     timeout: float | None = 30.0
     #: The broker must be reached within this time, or the call is Unavailable.
     connect_timeout: float = 2.0
-    #: An unknown name is looked for during this time, where the broker cannot count the workers.
-    discovery_window: float = 1.0
+    #: An unknown name is looked for during this time, unless all workers have answered before:
+    #: those that have just started, or much to do, may take more than a second.
+    discovery_window: float = 3.0
     #: A catalog older than this is asked for anew, in the background.
     catalog_ttl: float = 60.0
     #: The reply queue outlives a cut link for so long.

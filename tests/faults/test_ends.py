@@ -17,13 +17,10 @@ OURS = "celery-rpc.reply."
 
 
 def reply_queues(broker: Broker) -> dict[str, int]:
-    """Give our reply queues, and the milliseconds until each ends; -1 for never.
-
-    RabbitMQ tells none: a client that closes deletes its queue there, and what comes later is lost.
-    """
+    """Give our reply queues, and the milliseconds until each ends; -1 for never."""
     if isinstance(broker.server, RabbitBroker):
         queues = broker.server.queues(broker.url.rpartition("/")[2])
-        return {name: -1 for name in queues if name.startswith(OURS)}
+        return {name: each.expires for name, each in queues.items() if name.startswith(OURS)}
     with broker.server.client(broker.url) as server:
         keys = [key.decode() for key in server.keys(f"{OURS}*")]
         return {key: int(server.pttl(key)) for key in keys}

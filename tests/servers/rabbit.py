@@ -67,6 +67,8 @@ class QueueState:
     ready: int
     unacknowledged: int
     consumers: int
+    #: Milliseconds without a consumer after which it is deleted (x-expires); -1 for never.
+    expires: int
 
 
 class RabbitBroker:
@@ -299,15 +301,17 @@ class RabbitBroker:
         """Return every queue of a virtual host by its name."""
         listed = self.evaluate(
             "unicode:characters_to_binary(lists:join($\\n, ["
-            '  io_lib:format("~b ~b ~b ~b ~ts", [M, R, U, C, Name])'
+            '  io_lib:format("~b ~b ~b ~b ~b ~ts", [M, R, U, C, element(3,'
+            '    lists:keyfind(<<"x-expires">>, 1, A ++ [{<<"x-expires">>, none, -1}])), Name])'
             "  || [{name, {resource, _, queue, Name}}, {messages, M}, {messages_ready, R},"
-            "      {messages_unacknowledged, U}, {consumers, C}] <- rabbit_amqqueue:info_all("
+            "      {messages_unacknowledged, U}, {consumers, C}, {arguments, A}]"
+            "    <- rabbit_amqqueue:info_all("
             f"        {_binary(vhost)}, [name, messages, messages_ready,"
-            "         messages_unacknowledged, consumers])]))"
+            "         messages_unacknowledged, consumers, arguments])]))"
         )
         found = {}
         for line in listed.splitlines():
-            *counts, name = line.split(" ", 4)
+            *counts, name = line.split(" ", 5)
             found[name] = QueueState(*map(int, counts))
         return found
 
