@@ -8,6 +8,7 @@ import click
 from celery_rpc.cli.output import escaped
 from celery_rpc.errors import (
     AmbiguousTask,
+    ArgumentsError,
     BackendMismatch,
     ConfigurationError,
     DeadlineExceeded,
@@ -26,6 +27,7 @@ OTHER = 6
 EXIT_CODES: tuple[tuple[type[RpcError], int], ...] = (
     (RemoteError, 1),
     (ConfigurationError, 2),
+    (ArgumentsError, 2),
     (NoSuchService, 3),
     (NoSuchTask, 3),
     (AmbiguousTask, 3),

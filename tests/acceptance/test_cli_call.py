@@ -92,6 +92,12 @@ def test_a_mistyped_option_is_2(url: str) -> None:
     assert "No such option: --timout" in done.stderr
 
 
+def test_an_argument_that_does_not_fit_is_2(url: str) -> None:
+    done = run("-b", url, "call", "billing.add", "one", "1")
+    assert done.returncode == 2
+    assert "x: Input should be a valid integer" in done.stderr
+
+
 def test_what_follows_two_dashes_is_an_argument(url: str) -> None:
     done = run("-b", url, "call", "legacy.tasks.concat", "--", "--timout", "-x")
     assert done.stdout == "--timout-x\n"

@@ -12,6 +12,7 @@ from celery_rpc.cli.failure import exit_code, report, text_of
         (errors.RemoteError("no", type="ValueError"), 1),
         (errors.remote_error_class(ValueError)("no", type="ValueError"), 1),
         (errors.ConfigurationError(), 2),
+        (errors.ArgumentsError(), 2),
         (errors.NoSuchService(), 3),
         (errors.NoSuchTask(), 3),
         (errors.AmbiguousTask(), 3),
@@ -21,7 +22,6 @@ from celery_rpc.cli.failure import exit_code, report, text_of
         (errors.DeadlineExceeded(), 5),
         (errors.BackendMismatch(), 6),
         (errors.ReplyLost(), 6),
-        (errors.ArgumentsError(), 6),
         (KeyError("a bug"), 6),
     ],
 )
