@@ -59,7 +59,9 @@ def parse_meta(body: bytes | str, content_type: str = "application/json") -> dic
     return meta
 
 
-def to_outcome(meta: dict[str, Any], task: str, registry: Registry) -> Outcome | Update:
+def to_outcome(
+    meta: dict[str, Any], task: str, registry: Registry, worker: str | None = None
+) -> Outcome | Update:
     """Read a task's state."""
     status, result = meta["status"], meta.get("result")
     if status not in FINAL:
@@ -70,7 +72,7 @@ def to_outcome(meta: dict[str, Any], task: str, registry: Registry) -> Outcome |
         traceback = None
     error = None
     if status != "SUCCESS":
-        error = to_error(status, result, meta, task, registry, traceback)
+        error = to_error(status, result, meta, task, registry, traceback, worker)
         result = None
     return Outcome(status, result, error, traceback, children, meta)
 
@@ -82,6 +84,7 @@ def to_error(
     task: str,
     registry: Registry,
     traceback: str | None,
+    worker: str | None,
 ) -> Exception:
     """Give the exception that a failed task's reply stands for."""
     failure: dict[str, Any] = result if isinstance(result, dict) else {"exc_message": result}
@@ -90,7 +93,6 @@ def to_error(
     args = to_args(failure.get("exc_message"))
     message = to_text(args)
     task_id: str = meta["task_id"]
-    worker = meta.get("worker") if isinstance(meta.get("worker"), str) else None
     ours = module.startswith(("celery.", "billiard."))
     if status == "REVOKED" or (ours and name == "TaskRevokedError"):
         return CallCancelled(
@@ -121,6 +123,14 @@ def to_error(
             f"Remote traceback of {task or 'task'} ({task_id}){where}:\n{traceback.rstrip()}"
         )
     return error
+
+
+def worker_of(meta: dict[str, Any], last: Update | None) -> str | None:
+    """Give the node that ran a task: its reply names it, or what it said when it started."""
+    name = meta.get("worker")
+    if name is None and last is not None and isinstance(last.meta, dict):
+        name = last.meta.get("hostname") if last.state == "STARTED" else None
+    return name if isinstance(name, str) else None
 
 
 def has_expired(meta: dict[str, Any]) -> bool:

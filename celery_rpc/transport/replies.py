@@ -29,6 +29,7 @@ from celery_rpc.transport.outcome import (
     has_expired,
     parse_meta,
     to_outcome,
+    worker_of,
 )
 from celery_rpc.transport.skew import NOTICEABLE, Skew
 
@@ -178,7 +179,7 @@ class ReplyTable:
         if pending is None or pending.id != meta["task_id"]:
             self.counters["unclaimed"] += 1
             return
-        outcome = to_outcome(meta, pending.task, self.registry)
+        outcome = to_outcome(meta, pending.task, self.registry, worker_of(meta, pending.last))
         if not isinstance(outcome, Outcome):
             pending.update(outcome)
             return

@@ -23,7 +23,7 @@ from celery_rpc import (
     RpcError,
     Update,
 )
-from tests.servers import Broker, wait_until
+from tests.servers import Broker, Worker, wait_until
 from tests.workers.calc import CalcError
 
 pytestmark = pytest.mark.usefixtures("worker")
@@ -83,6 +83,14 @@ class TestErrors:
         assert "Traceback" in (caught.value.remote_traceback or "")
         assert caught.value.task_id
         assert "Remote traceback" in caught.value.__notes__[0]
+
+    def test_the_worker_is_named_where_it_said_that_it_had_started(
+        self, client: Any, worker: Worker
+    ) -> None:
+        with pytest.raises(ValueError, match="as asked") as caught:
+            client.calc.start_and_fail()
+        assert isinstance(caught.value, RemoteError)
+        assert caught.value.worker == worker.hostname
 
     def test_R35_an_unknown_class_is_a_remote_error_alone(self, client: Any) -> None:
         with pytest.raises(RemoteError, match="only here") as caught:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from celery_rpc import CallCancelled, NoSuchTask, RemoteError, WorkerLost
 from celery_rpc.pending import Outcome, Update
-from celery_rpc.transport.outcome import Malformed, parse_meta, to_outcome
+from celery_rpc.transport.outcome import Malformed, parse_meta, to_outcome, worker_of
 
 
 def failure(kind: str, message: Any = ("boom",), module: str = "builtins") -> dict[str, Any]:
@@ -33,6 +33,24 @@ def test_a_value() -> None:
 def test_a_state_that_is_not_final_is_an_update() -> None:
     meta = {"task_id": "i", "status": "PROGRESS", "result": {"done": 1}}
     assert to_outcome(meta, "t", {}) == Update("PROGRESS", {"done": 1})
+
+
+@pytest.mark.parametrize(
+    ("meta", "last", "worker"),
+    [
+        ({"worker": "a@b"}, None, "a@b"),
+        ({"worker": "a@b"}, Update("STARTED", {"hostname": "c@d"}), "a@b"),
+        ({}, Update("STARTED", {"hostname": "c@d"}), "c@d"),
+        ({}, Update("PROGRESS", {"hostname": "c@d"}), None),
+        ({}, Update("STARTED", "junk"), None),
+        ({"worker": 5}, None, None),
+        ({}, None, None),
+    ],
+)
+def test_the_worker_is_whom_the_reply_names_or_who_started_it(
+    meta: dict[str, Any], last: Update | None, worker: str | None
+) -> None:
+    assert worker_of(meta, last) == worker
 
 
 def test_a_builtin_exception_is_an_instance_of_itself() -> None:

@@ -71,6 +71,12 @@ def fail(kind: str = "ValueError", message: str = "as asked") -> None:
     raise error(message)
 
 
+@app.task(name="calc.start_and_fail", track_started=True)
+def start_and_fail() -> None:
+    """Say that it has started, and fail."""
+    raise ValueError("as asked")
+
+
 @app.task(name="calc.progress", bind=True)
 def progress(self: Any, steps: int, seconds: float = 0.0) -> int:
     """Report a state PROGRESS after each step."""
