@@ -225,6 +225,15 @@ class TestOptions:
         assert client.calc.add.apply_async((1, 1), link=link).get(timeout=5) == 2
         wait_until(mark.exists, timeout=10, what="the callback to run")
 
+    def test_several_links_run_once_each(self, client: Any, tmp_path: Path) -> None:
+        marks = [tmp_path / "one", tmp_path / "two"]
+        links = [client.calc.count.si(str(mark)) for mark in marks]
+        reply = client.calc.add.apply_async((1, 1), link=links)
+        assert reply.get(timeout=5) == 2
+        assert [child.get(timeout=10) for child in reply.children[:2]] == [1, 1]
+        assert client.calc.sleep(0.3) == 0.3
+        assert [len(mark.read_text().splitlines()) for mark in marks] == [1, 1]
+
     def test_error_links_run_after_a_failure(self, client: Any, tmp_path: Path) -> None:
         mark = tmp_path / "linked"
         reply = client.calc.fail.apply_async((), link_error=client.calc.count.si(str(mark)))
