@@ -1,6 +1,8 @@
 """call: a task's value on stdout, and what it ended with as the exit code."""
 
 import json
+import os
+import sys
 import uuid
 from pathlib import Path
 
@@ -10,6 +12,25 @@ from tests.acceptance.cli import run
 def test_prints_the_value(url: str) -> None:
     done = run("call", "billing.add", "1", "1", CELERY_RPC_BROKER=url)
     assert (done.returncode, done.stdout, done.stderr) == (0, "2\n", "")
+
+
+def test_takes_well_under_two_seconds_start_up_included(url: str) -> None:
+    """By the processor's clock, which other processes do not slow down."""
+    before = os.times()
+    assert run("-b", url, "call", "billing.add", "1", "1").stdout == "2\n"
+    after = os.times()
+    used = after.children_user + after.children_system
+    assert used - before.children_user - before.children_system < 1.5
+
+
+def test_imports_no_transport_of_kombu(url: str) -> None:
+    program = (
+        "import sys; from celery_rpc.cli import main; main(standalone_mode=False); "
+        "print('kombu.transport.base' in sys.modules)"
+    )
+    command = [sys.executable, "-c", program]
+    done = run("-b", url, "call", "billing.add", "1", "1", command=command)
+    assert done.stdout.splitlines() == ["2", "False"], done.stderr
 
 
 def test_takes_negative_numbers(url: str) -> None:
