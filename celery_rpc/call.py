@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from celery_rpc.address import Address
@@ -126,8 +126,8 @@ class CallOptions:
         if self.eta is None:
             return 0.0
         eta = datetime.fromisoformat(self.eta) if isinstance(self.eta, str) else self.eta
-        now = datetime.now(eta.tzinfo)
-        return max(0.0, (eta - now) / timedelta(seconds=1))
+        eta = eta if eta.tzinfo else eta.replace(tzinfo=UTC)  # as workers read it, by default
+        return max(0.0, (eta - datetime.now(UTC)) / timedelta(seconds=1))
 
 
 #: What Celery's apply_async takes and means nothing here: there is one connection, and one app.

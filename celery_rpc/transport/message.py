@@ -338,6 +338,8 @@ def expiry(call: Call, slack: float = 0.0) -> tuple[str | None, int | None]:
     if isinstance(expires, str):
         expires = datetime.fromisoformat(expires)
     if isinstance(expires, datetime):
+        if expires.tzinfo is None:
+            return expires.isoformat(), None  # in the worker's zone, which only the worker knows
         seconds = (expires.astimezone(UTC) - now).total_seconds()
         return expires.isoformat(), max(0, int(seconds * 1000))
     at = now + timedelta(seconds=expires + slack)

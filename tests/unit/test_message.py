@@ -1,6 +1,7 @@
 """The message is the one that Celery itself would send."""
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -66,6 +67,26 @@ def test_expiry_is_given_to_the_worker_and_to_the_broker() -> None:
     left = datetime.fromisoformat(envelope.headers.to_dict()["expires"]) - datetime.now(UTC)
     assert timedelta(seconds=25) < left <= timedelta(seconds=30)
     assert 25_000 < (envelope.ttl or 0) <= 30_000
+
+
+def test_only_the_worker_knows_the_zone_of_an_end_without_one() -> None:
+    end = datetime(2030, 1, 1)
+    envelope = WRITER.write(call(expires=end))
+    assert (envelope.headers.to_dict()["expires"], envelope.ttl) == ("2030-01-01T00:00:00", None)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
+def test_a_start_without_a_zone_is_in_utc_wherever_the_caller_is(
+    zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        eta = datetime.now(UTC).replace(tzinfo=None) + timedelta(seconds=60)
+        assert 55 < DEFAULTS.merged(eta=eta).starts_after <= 60
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_S15_long_arguments_are_shown_short() -> None:
