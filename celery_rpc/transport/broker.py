@@ -109,7 +109,7 @@ class BrokerTransport(TableTransport):
 
     def _read(self, source: Any, deliver: Callable[[Any], object], name: str, where: str) -> Reader:
         timeout = self.options.connect_timeout
-        return Reader(source, deliver, self._lost, self.table.is_idle, timeout, name, where)
+        return Reader(source, deliver, self._lost, self.table.spare, timeout, name, where)
 
     def _require(self, deadline: Deadline) -> None:
         for reader in (self._reader, self._store_reader):

@@ -45,7 +45,7 @@ class Reader:
         source: Source[T],
         deliver: Callable[[T], object],
         lost: Callable[[], object],
-        idle: Callable[[], bool],
+        spare: Callable[[], float],
         connect_timeout: float,
         name: str,
         where: str,
@@ -62,7 +62,7 @@ class Reader:
         self._stop = Event()
         #: Set by whoever waits for the connection, and by stop(): the pause is cut short.
         self._called = Event()
-        self._turn = Turn(idle)
+        self._turn = Turn(spare)
         #: True while replies are on their way from the source to those who wait: an exception in
         #: the midst of that, such as KeyboardInterrupt in a thread that reads for itself, has torn
         #: the stream, and the link is of no use any more.

@@ -41,6 +41,9 @@ MAX_ANSWER = 8 * 1024 * 1024
 #: Calls that are looked through to find whether all have ended.
 FEW = 16
 
+#: Seconds for which nobody need read where nothing is awaited, and where only answers are.
+SPARE, SPARE_FOR_ANSWERS = 0.1, 0.01
+
 Answer = Callable[[str, Any], object]
 
 
@@ -122,11 +125,14 @@ class ReplyTable:
     def __len__(self) -> int:
         return len(self.all())
 
-    def is_idle(self) -> bool:
-        """True when nothing is awaited; False when that would take long to find out."""
-        if self._answers or len(self._pending) > FEW:
-            return False
-        return all(each.done for each in self._kept())
+    def spare(self) -> float:
+        """Give the seconds for which nobody need read; none where it would take long to find out.
+
+        Workers' answers to commands, which may come for seconds, need not be read at once.
+        """
+        if len(self._pending) > FEW or not all(each.done for each in self._kept()):
+            return 0.0
+        return SPARE_FOR_ANSWERS if self._answers else SPARE
 
     def refuse(self, task_id: str, error: Exception) -> None:
         """End a call whose message the broker refused."""

@@ -3,9 +3,6 @@
 from collections.abc import Callable
 from threading import Event, Lock, get_ident
 
-#: Seconds after the last turn of another thread for which the reader's own rests.
-REST = 0.1
-
 
 class Turn:
     """The right to read, which one thread at a time has.
@@ -16,11 +13,14 @@ class Turn:
     as soon as anything else is awaited.
 
     Whoever awaits something registers it before calling want() or take(), and the thread that gives
-    the turn up asks ``idle`` after that: so one of the two sees the other.
+    the turn up asks how long nobody need read after that: so one of the two sees the other.
+
+    Args:
+        spare: gives the seconds for which nobody need read; none while a call awaits its reply.
     """
 
-    def __init__(self, idle: Callable[[], bool]) -> None:
-        self._idle = idle
+    def __init__(self, spare: Callable[[], float]) -> None:
+        self._spare = spare
         self._lock = Lock()
         self._wanted = Event()
         self._resting = False
@@ -46,22 +46,23 @@ class Turn:
 
     def rest(self) -> None:
         """Let others read for a while, if that is of use to anybody."""
-        if not self._asked or not self._idle():
+        if not self._asked or not self._spare():
             return
-        self._asked, self._resting = False, True
+        self._resting = True
         self.__exit__()
         try:
             self._sleep()
         finally:
             self.__enter__()
-            self._resting = False
+            self._resting = self._asked = False
             self._wanted.clear()
 
     def _sleep(self) -> None:
-        seen = -1
-        while self._lock.locked() or (self._idle() and seen != self._taken):
+        """Sleep for as long as others take turns: who awaits anything else says so."""
+        pause, seen = self._spare(), -1
+        while pause and (self._lock.locked() or seen != self._taken):
             seen = self._taken
-            if self._wanted.wait(REST):
+            if self._wanted.wait(pause):
                 return
 
     # ----- any other thread
@@ -93,5 +94,5 @@ class Turn:
         """Give up the turn, if it is mine; the reader's thread goes on if anything is awaited."""
         if self.mine:
             self.pause()
-            if not self._idle():
+            if not self._spare():
                 self.want()

@@ -61,7 +61,7 @@ class Desk:
         self.table = ReplyTable({}, 100, 1 << 20, Skew())
         self.read_by: list[str] = []
         self.reader = Reader(
-            self.letters, self.deliver, lambda: None, self.table.is_idle, 1.0, "letters", "the post"
+            self.letters, self.deliver, lambda: None, self.table.spare, 1.0, "letters", "the post"
         )
         self.reader.require(Deadline.after(5))
 
@@ -101,6 +101,14 @@ def call_until(desk: Desk, condition: Callable[[], bool]) -> None:
 def test_calls_that_follow_one_another_are_read_by_their_own_thread(desk: Desk) -> None:
     call_until(desk, lambda: desk.read_by[-3:] == [OWN] * 3)
     assert desk.read_by[0] == READER
+
+
+def test_calls_are_read_by_their_own_thread_while_answers_of_workers_come_too(desk: Desk) -> None:
+    desk.table.expect({"ticket": None}, lambda ticket, body: None)
+    call_until(desk, lambda: desk.read_by[-3:] == [OWN] * 3)
+    # Nobody calls any more: the reader looks for answers again.
+    desk.letters.post.put("answer")
+    wait_until(lambda: desk.read_by[-1] == READER, timeout=5, what="the reader to be back")
 
 
 def test_what_else_is_awaited_is_read_by_the_reader(desk: Desk) -> None:

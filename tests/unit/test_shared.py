@@ -86,10 +86,10 @@ def test_calls_are_counted_while_others_come_and_go(table: ReplyTable, known: in
     traffic = Traffic(table)
     kept = [table.register(f"kept-{number}") for number in range(known)]
     with between_steps(traffic.go_on):
-        idle = table.is_idle()
+        spare = table.spare()
         found = len(table)
     assert found >= known
-    assert not (idle and known)
+    assert not (spare and known)
     assert not any(each.done for each in kept)
 
 
