@@ -166,18 +166,18 @@ class AmqpLink(Link):
         )  # fmt: skip
 
     def _look(self, seconds: float) -> bool:
-        """Wait for bytes; leave alone a single confirm that nobody waits for.
+        """Wait for bytes; leave alone, for a moment, confirms that nobody waits for.
 
-        The reply comes right after it: to wake up for each of them would cost a caller who waits
-        for the reply a fifth of its time.
+        A reply comes right after each: to wake up for both would cost a caller who waits for the
+        reply a fifth of its time.
         """
         sock = self._connection.transport.sock
-        if seconds and self._outbound.express.unhurried and can_be_raised(sock):
-            with low_water(sock, frames.ACK_SIZE + 1):
-                if self._poll_for(min(seconds, CONFIRM_AFTER)):
-                    return True
-            seconds = 0
-        return self._poll_for(seconds)
+        confirms = self._outbound.express.unhurried
+        if not confirms or not can_be_raised(sock):
+            return self._poll_for(seconds)
+        with low_water(sock, confirms * frames.ACK_SIZE + 1):
+            readable = self._poll_for(min(seconds, CONFIRM_AFTER))
+        return readable or (seconds > 0 and self._poll_for(0))
 
     def _poll_for(self, seconds: float) -> bool:
         sock = self._connection.transport.sock

@@ -8,6 +8,9 @@ from typing import Any
 from celery_rpc.errors import Overloaded
 from celery_rpc.transport.base import Receipt
 
+#: Confirms that may be left unread for a moment: fewer bytes than any reply has.
+FEW = 3
+
 
 class Confirms:
     """The messages of one channel that are not confirmed yet, by their delivery tags."""
@@ -28,9 +31,11 @@ class Confirms:
             channel.events[name].add(partial(self.settle, error))
 
     @property
-    def unhurried(self) -> bool:
-        """True when one message alone is not confirmed, and nobody waits for that."""
-        return len(self.open) == 1 and not any(r.awaited for r, _ in list(self.open.values()))
+    def unhurried(self) -> int:
+        """How many confirms are to come, if they are few, and if nobody waits for one of them."""
+        waited_for = list(self.open.values())
+        few = len(waited_for) <= FEW and not any(receipt.awaited for receipt, _ in waited_for)
+        return len(waited_for) if few else 0
 
     def expect(self, receipt: Receipt, task_id: str) -> None:
         """Count one message; call it with the lock held, right before the write."""
