@@ -84,7 +84,11 @@ class Binding:
         if self._fits(args, kwargs):
             return args, kwargs
         try:
-            self._signature.bind(*args, **kwargs)
+            bound = self._signature.bind(*args, **kwargs).arguments
+            for each in self._positional:
+                # Python 3.13 overlooks it where its name was given, and went to the **others.
+                if each.required and each.name not in bound:
+                    raise TypeError(f"missing a required argument: {each.name!r}")
         except TypeError as error:
             raise self._unbound(error) from None
         return self._checked(args, kwargs)

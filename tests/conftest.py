@@ -2,6 +2,7 @@
 
 import faulthandler
 import os
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -22,6 +23,9 @@ def pytest_configure(config: pytest.Config) -> None:
         f"({WATCHDOG_SECONDS:.0f} by default); then all stacks are printed and the run ends",
     )
     config.stash[stderr_key] = os.dup(2)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell that ran this in the background made it, and all that it starts, ignore Ctrl-C.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
