@@ -72,6 +72,7 @@ class AmqpLink(Link):
         self._cancelled = False
         #: Why the broker closed the channel on which commands to workers go.
         self._control_refusal: Exception | None = None
+        self._control_lock = Lock()
         #: Delivery tags of the last reply that was handed on, and the last that was acknowledged.
         self._handed_on = self._acknowledged = 0
         self._ack_lock = Lock()
@@ -119,7 +120,9 @@ class AmqpLink(Link):
         self._cancelled, self._control_refusal = False, None
         self._handed_on = self._acknowledged = 0
         settle = partial(self._outbound.express.settle, None)
-        self._inbound = Inbound(connection, self._frames.append, settle, self._revive)
+        self._inbound = Inbound(
+            connection, self._outbound.lock, self._frames.append, settle, self._revive
+        )
         self._outbound.unblock()
         replies, express, freight, control = (connection.channel() for _ in range(4))
         self._channels = {"replies": replies, "control": control}
@@ -196,7 +199,7 @@ class AmqpLink(Link):
                 # A job reads by itself: to read what it has taken would block.
                 self._readable = self._poll_for(0)
             if self._readable:
-                self._inbound.take_in(self._outbound.lock)
+                self._inbound.take_in()
             if self._silent or self._handed_on - self._acknowledged >= ACK_EVERY:
                 self._outbound.send(self._take_ack())
             self._beat()
@@ -265,6 +268,17 @@ class AmqpLink(Link):
         return self._outbound.publish(envelopes, deadline, awaited=awaited)
 
     def broadcast(self, commands: Mapping[str, Command], deadline: Deadline) -> int | None:
+        # One at a time: when the broker refuses some, it does not see what else comes meanwhile.
+        if not self._control_lock.acquire(timeout=deadline.wait()):
+            raise Unavailable(f"{self.options.broker} did not answer in time")
+        try:
+            self._broadcast(commands, deadline)
+        finally:
+            self._control_lock.release()
+        self.interrupt()
+        return None
+
+    def _broadcast(self, commands: Mapping[str, Command], deadline: Deadline) -> None:
         channel = self._channels.get("control")
         if channel is None:
             raise Unavailable(f"no connection to {self.options.broker}")
@@ -283,8 +297,6 @@ class AmqpLink(Link):
                 raise Unavailable(f"{self.options.broker} broke off: {error}") from error
         if not self._errands.ask(self._took_commands, deadline):
             self._frames += [Frame("null", "application/json", ticket=each) for each in commands]
-        self.interrupt()
-        return None
 
     def _took_commands(self) -> bool:
         """Ask on the channel of the commands, after them: a refusal comes before the answer.

@@ -27,11 +27,14 @@ class Inbound:
     def __init__(
         self,
         connection: Any,
+        lock: AbstractContextManager[Any],
         deliver: Callable[[Frame], object],
         confirm: Callable[[int, bool], object],
         broken: Callable[[int, Exception], object],
     ) -> None:
         self.connection = connection
+        #: Held by whoever writes; here for reads over TLS, and while a channel is opened again.
+        self._lock = lock
         #: Counts the replies that have come, by their delivery tags.
         self.deliveries = Deliveries()
         #: The channels of replies and of confirms; none until they are open.
@@ -43,15 +46,11 @@ class Inbound:
         self._understand = connection.on_inbound_frame
         connection.on_inbound_frame = self._on_frame
 
-    def take_in(self, lock: AbstractContextManager[Any]) -> None:
-        """Read what has come, and dispatch the frames that it completes.
-
-        Args:
-            lock: held for reads over TLS.
-        """
+    def take_in(self) -> None:
+        """Read what has come, and dispatch the frames that it completes."""
         sock = self.connection.transport.sock
         if isinstance(sock, ssl.SSLSocket):
-            with lock:
+            with self._lock:
                 data = sock.recv(1 << 16)
         else:
             data = sock.recv(1 << 16)
@@ -102,7 +101,9 @@ class Inbound:
         return self._take(*frame) or self._understand(frame)
 
     def _let_read_on(self, frame: RawFrame) -> None:
-        with self.lent():
+        # Nobody writes meanwhile: for a message on a channel that is closed, and not open again,
+        # the broker would end the connection.
+        with self._lock, self.lent():
             try:
                 self._understand(frame)
             except ChannelError as error:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,11 @@ def test_S10_S11_a_rabbitmq_user_who_may_only_call_is_refused_the_rest(
             client.refresh()
         with pytest.raises(PermissionRefused, match=r"celery\.pidbox"):
             client.calc.add.apply_async((1, 1), countdown=60).cancel()
+        with ThreadPoolExecutor(8) as pool:
+            refused = [pool.submit(client.refresh) for _ in range(40)]
+        assert {type(each.exception()) for each in refused} == {PermissionRefused}
         call(client)  # the refusals hurt nothing else
+        assert client.status()["reconnects"] == 0
 
 
 def test_S10_a_redis_user_with_few_commands_and_keys() -> None:
