@@ -5,12 +5,13 @@ import os
 import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.servers import Broker, RabbitBroker, ValkeyBroker, Worker, celery_python
 
-WATCHDOG_SECONDS = 60.0
+WATCHDOG_SECONDS = 180.0
 
 stderr_key = pytest.StashKey[int]()
 
@@ -20,7 +21,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         f"watchdog(seconds): the longest that the test's setup, call or teardown may take "
-        f"({WATCHDOG_SECONDS:.0f} by default); then all stacks are printed and the run ends",
+        f"({WATCHDOG_SECONDS:.0f} by default); then its name and all stacks are printed, and the "
+        f"process ends",
     )
     config.stash[stderr_key] = os.dup(2)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -30,41 +32,63 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Close what pytest_configure opened."""
-    faulthandler.cancel_dump_traceback_later()
+    unwatch()
     os.close(config.stash[stderr_key])
 
 
-def _watched(item: pytest.Item) -> Generator[None, object, object]:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep on testing when a process dies."""
+    from tests.scheduling import FileScheduling
+
+    return FileScheduling(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def _watched(item: pytest.Item, phase: str) -> Generator[None, object, object]:
     marker = item.get_closest_marker("watchdog")
     seconds = float(marker.args[0]) if marker else WATCHDOG_SECONDS
-    faulthandler.dump_traceback_later(seconds, exit=True, file=item.config.stash[stderr_key])
+    stderr = item.config.stash[stderr_key]
+
+    def tell(*_: object) -> None:
+        os.write(stderr, f"\n{item.nodeid}: the {phase} takes too long\n".encode())
+
+    # The name comes from the main thread, if it still runs Python; the stacks come in any case.
+    signal.signal(signal.SIGALRM, tell)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    faulthandler.dump_traceback_later(seconds + 0.5, exit=True, file=stderr)
     try:
         return (yield)
     finally:
-        faulthandler.cancel_dump_traceback_later()
+        unwatch()
+
+
+def unwatch() -> None:
+    """Disarm the watchdog."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """Arm the watchdog for the fixtures' beginning."""
-    return (yield from _watched(item))
+    return (yield from _watched(item, "setup"))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Arm the watchdog for the test."""
-    return (yield from _watched(item))
+    return (yield from _watched(item, "call"))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
     """Arm the watchdog for the fixtures' end."""
-    return (yield from _watched(item))
+    return (yield from _watched(item, "teardown"))
 
 
 def pytest_enter_pdb() -> None:
     """Let a person think for as long as it takes."""
-    faulthandler.cancel_dump_traceback_later()
+    unwatch()
 
 
 @pytest.fixture(scope="session")
@@ -100,5 +124,5 @@ def worker(broker: Broker) -> Iterator[Worker]:
 @pytest.fixture(scope="session", params=["5.4", "5.6"])
 def other_celery(request: pytest.FixtureRequest) -> Path:
     """Each other Celery that services may run, as the path of its interpreter."""
-    faulthandler.cancel_dump_traceback_later()  # the first use installs it
+    unwatch()  # the first use installs it
     return celery_python(request.param)

@@ -24,7 +24,6 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(file)
 
 
-@pytest.mark.watchdog(120)
 def test_stubs_are_written_checked_and_probed(tmp_path: Path, catalog: str) -> None:
     first = celery_rpc("genstubs", "--from-catalog", catalog, cwd=tmp_path)
     assert first.returncode == 0, first.stderr
@@ -76,7 +75,6 @@ def test_what_cannot_be_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.watchdog(120)
 def test_stubs_that_type_checkers_cannot_read_fail(tmp_path: Path, catalog: str) -> None:
     """A folder that type checkers do not look into, because its name is that of a package."""
     (tmp_path / "stubs").mkdir()
@@ -133,7 +131,6 @@ def test_an_installed_wheel_types_connect_without_any_setting(tmp_path: Path, ca
         assert said in done.stdout, done.stdout + done.stderr
 
 
-@pytest.mark.watchdog(120)
 def test_every_kind_of_type_gives_stubs_without_errors(tmp_path: Path) -> None:
     output = ("-o", str(tmp_path))
     done = celery_rpc("genstubs", "--app", "tests.workers.typed:app", *output)
@@ -141,7 +138,6 @@ def test_every_kind_of_type_gives_stubs_without_errors(tmp_path: Path) -> None:
     assert "typed\ttyped.ghost\t\ty: name 'Ghost' is not defined" in done.stdout
 
 
-@pytest.mark.watchdog(120)
 def test_the_probe_tells_errors_in_stubs(tmp_path: Path) -> None:
     stub = "from celery_rpc import BaseClient\n\nclass Services(BaseClient):\n    x: nonsense\n"
     (tmp_path / STUB.name).write_text(stub)

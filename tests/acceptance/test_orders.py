@@ -11,8 +11,6 @@ from celery_rpc import RemoteError, connect
 from celery_rpc.cli.examples import example
 from tests.servers import Broker
 
-pytestmark = pytest.mark.watchdog(90)
-
 Ran = Callable[[], Counter[str]]
 
 SERVICES = ("billing", "inventory", "mail", "media")

@@ -12,8 +12,6 @@ import pytest
 from tests.servers import ValkeyBroker
 from tests.servers.process import ROOT
 
-pytestmark = pytest.mark.watchdog(60)
-
 Process = subprocess.Popen[bytes]
 
 

@@ -3,12 +3,9 @@
 import subprocess
 import sys
 
-import pytest
-
 from tests.servers.process import ROOT
 
 
-@pytest.mark.watchdog(90)
 def test_a_short_soak_loses_nothing() -> None:
     command = [sys.executable, "-m", "benchmarks.soak", "--minutes", "0.1", "--fault-every", "1"]
     done = subprocess.run(

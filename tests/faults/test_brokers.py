@@ -18,8 +18,6 @@ from celery_rpc import (
 from tests.faults.limits import fails
 from tests.servers import RabbitBroker, ValkeyBroker, Worker, wait_until
 
-pytestmark = pytest.mark.watchdog(120)
-
 Own = RabbitBroker | ValkeyBroker
 
 on_redis = pytest.mark.parametrize("server", ["redis"], indirect=True)

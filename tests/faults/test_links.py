@@ -58,7 +58,6 @@ def test_R07_a_reply_that_came_while_the_link_was_down_is_not_lost(
     assert reply.get(timeout=15) == 1.0
 
 
-@pytest.mark.watchdog(90)
 def test_R08_a_half_open_link_is_noticed(linked: Connect, link: FaultProxy) -> None:
     client = linked()
     reply = client.calc.sleep.delay(1.0)

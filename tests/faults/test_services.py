@@ -79,7 +79,6 @@ def test_R12_a_queue_that_does_not_exist_fails_at_once_and_is_not_made(
     assert not {name for name in queues_of(broker) if "typo" in name}
 
 
-@pytest.mark.watchdog(90)
 def test_R12_a_call_that_waits_for_its_service_is_made_when_it_is_there(
     broker: Broker, client: Any, start: Start
 ) -> None:
@@ -93,7 +92,6 @@ def test_R12_a_call_that_waits_for_its_service_is_made_when_it_is_there(
     assert patient.options(timeout=20)(1, 1) == 2
 
 
-@pytest.mark.watchdog(90)
 def test_R13_R17_R23_a_worker_that_died_meanwhile_is_named_and_nothing_runs_later(
     broker: Broker, client: Any, start: Start, tmp_path: Path
 ) -> None:
@@ -136,7 +134,6 @@ def test_R23_a_frozen_worker_does_not_run_what_nobody_waits_for(
     assert count.options(timeout=20)(log) == 2
 
 
-@pytest.mark.watchdog(90)
 def test_R23_a_running_task_is_stopped_at_the_deadline_where_that_is_asked(
     client: Any, start: Start, tmp_path: Path
 ) -> None:
@@ -159,7 +156,6 @@ def test_R14_a_task_that_no_worker_knows_is_said_with_those_it_knows(
     assert "calc.add" in caught.value.known
 
 
-@pytest.mark.watchdog(90)
 def test_R16_a_killed_pool_process_is_a_worker_lost(client: Any, start: Start) -> None:
     worker = start("deadly", pool="prefork", concurrency=1)
     assert client.deadly["calc.add"](1, 1) == 2
@@ -174,7 +170,6 @@ def test_R16_a_killed_pool_process_is_a_worker_lost(client: Any, start: Start) -
     assert client.deadly["calc.add"](1, 1) == 2
 
 
-@pytest.mark.watchdog(90)
 @pytest.mark.parametrize("broker", ["rabbitmq"], indirect=True)
 def test_R18_what_is_acknowledged_late_survives_its_worker(
     client: Any, start: Start, tmp_path: Path
@@ -189,7 +184,6 @@ def test_R18_what_is_acknowledged_late_survives_its_worker(
     assert reply.get(timeout=20) == 2
 
 
-@pytest.mark.watchdog(90)
 def test_R17_R20_an_idempotent_call_is_made_again_with_the_same_key(
     client: Any, start: Start, tmp_path: Path
 ) -> None:
@@ -206,7 +200,6 @@ def test_R17_R20_an_idempotent_call_is_made_again_with_the_same_key(
     assert sure("idempotency_key") == "an-id-2"
 
 
-@pytest.mark.watchdog(90)
 def test_R50_a_drained_queue_is_noticed_by_whoever_looks(client: Any, start: Start) -> None:
     worker = start("drained")
     add = client.drained["calc.add"].options(check="consumers", timeout=5)

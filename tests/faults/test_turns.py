@@ -10,8 +10,6 @@ import pytest
 
 from tests.servers import FaultProxy, wait_until
 
-pytestmark = pytest.mark.watchdog(60)
-
 Connect = Callable[..., Any]
 
 

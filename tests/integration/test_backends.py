@@ -73,7 +73,6 @@ def test_chains_work_from_the_store(storing_client: Any) -> None:
     assert (calc.add.s(1, 1) | calc.mul.s(10)).delay().get(timeout=10) == 20
 
 
-@pytest.mark.watchdog(90)
 def test_chords_work_where_workers_keep_results(storing_client: Any) -> None:
     calc = storing_client.calc
     flow = group(calc.add.s(n, n) for n in range(3)) | calc.total.s()

@@ -155,7 +155,6 @@ def test_an_old_catalog_is_asked_for_in_the_background(broker: Broker, new_clien
         wait_until(asked_again, timeout=5, what="the catalog to be asked for anew")
 
 
-@pytest.mark.watchdog(120)
 def test_R15_a_task_that_only_some_workers_have_is_tried_until_one_takes_it(
     broker: Broker, new_client: Any
 ) -> None:
@@ -182,7 +181,6 @@ class TestSimulated:
     def url(self, valkey: ValkeyBroker) -> str:
         return valkey.fresh_url()
 
-    @pytest.mark.watchdog(120)
     def test_a_thousand_workers_with_two_hundred_tasks_each(self, url: str) -> None:
         tasks = [registered(f"svc.task{n}") for n in range(200)]
 

@@ -97,7 +97,6 @@ def app(environ, start_response):
 """
 
 
-@pytest.mark.watchdog(90)
 def test_R25_gunicorn_with_preload_calls_from_every_worker(broker: Broker, tmp_path: Path) -> None:
     (tmp_path / "web.py").write_text(WEB)
     port = free_port()

@@ -175,7 +175,6 @@ def test_S09_rediss_is_spoken_and_a_certificate_of_strangers_is_refused(
 # ----- Sentinel
 
 
-@pytest.mark.watchdog(120)
 def test_R43_a_sentinel_names_the_master_also_after_a_failover() -> None:
     with (
         SentinelBroker() as broker,

@@ -18,7 +18,8 @@ from tests.servers import Worker
 from tests.servers.guard import GUARD
 
 @pytest.mark.watchdog(3)
-def test_hang(valkey, tmp_path):
+@pytest.mark.parametrize("broker", ["some"])
+def test_hang(broker, valkey, tmp_path):
     worker = Worker.start("tests.workers.calc", valkey.url, ["calc"]).wait_ready()
     worker.freeze()
     with open({left!r}, "w") as left:
@@ -33,14 +34,33 @@ import pytest
 
 @pytest.fixture
 def slow_fixture():
-    time.sleep(0.7)
+    time.sleep(1.0)
     yield
-    time.sleep(0.7)
+    time.sleep(1.0)
 
-@pytest.mark.watchdog(1)
+@pytest.mark.watchdog(1.5)
 def test_slow(slow_fixture):
-    time.sleep(0.7)
+    time.sleep(1.0)
 """
+
+#: One test ends its process, each other one has to run all the same: also those of a file that
+#: the same process had run before.
+DEADLY = {
+    "test_before.py": "def test_before(): pass",
+    "test_deadly.py": """
+import os
+import pytest
+
+@pytest.mark.parametrize("how", ["calm", "deadly"])
+def test_die(how):
+    if how == "deadly":
+        os._exit(3)
+
+def test_after():
+    assert False
+""",
+    "test_last.py": "def test_last(): pass",
+}
 
 NEEDY = """
 from tests.servers import RabbitBroker, RedisBroker
@@ -50,13 +70,13 @@ def test_redis():
 """
 
 
-def run_pytest(test: Path, **env: str) -> "subprocess.CompletedProcess[str]":
+def run_pytest(test: Path, *more: str, **env: str) -> "subprocess.CompletedProcess[str]":
     """Run one file of tests under the rules of tests/conftest.py."""
     kept = {name: value for name, value in os.environ.items() if name not in ("CI", *env)}
-    options = "-p tests.conftest --noconftest -p no:cacheprovider -rs"
-    options += f" -c {os.devnull} --rootdir {test.parent}"
+    options = "-p tests.conftest --noconftest -p no:cacheprovider -ra"
+    options += f" -c {os.devnull} --rootdir {test if test.is_dir() else test.parent}"
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *options.split(), str(test)],
+        [sys.executable, "-m", "pytest", *options.split(), *more, str(test)],
         env={**kept, "PYTHONPATH": str(ROOT), **env},
         cwd=ROOT,
         capture_output=True,
@@ -71,13 +91,22 @@ def test_the_watchdog_shows_the_stacks_and_leaves_no_process(tmp_path: Path) -> 
     test.write_text(HANGING.format(left=str(left)))
     done = run_pytest(test)
     assert done.returncode == 1
-    assert "Timeout (0:00:03)!" in done.stderr
-    assert "test_hanging.py" in done.stderr
+    assert "test_hanging.py::test_hang[some]: the call takes too long" in done.stderr
     assert "in test_hang" in done.stderr
     *pids, directory = left.read_text().split()
     assert len(pids) == 4
     wait_until(lambda: not any(_is_alive(int(pid)) for pid in pids), what="the processes' end")
     wait_until(lambda: not Path(directory).exists(), what="the end of their directory")
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_process_that_dies_costs_one_test_which_is_named(tmp_path: Path, processes: str) -> None:
+    for name, text in DEADLY.items():
+        (tmp_path / name).write_text(text)
+    done = run_pytest(tmp_path, "--numprocesses", processes, "--dist", "loadfile")
+    assert "crashed while running 'test_deadly.py::test_die[deadly]'" in done.stdout
+    assert "test_deadly.py::test_after" in done.stdout
+    assert "2 failed, 3 passed" in done.stdout
 
 
 def test_the_watchdog_gives_each_phase_its_time(tmp_path: Path) -> None:

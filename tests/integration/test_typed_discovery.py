@@ -37,7 +37,6 @@ def test_signatures_come_as_the_service_describes_them(
         assert found["typed.add"].version == "2.1"
 
 
-@pytest.mark.watchdog(120)
 def test_older_celery_publishes_signatures_too(
     broker: Broker, new_client: Any, other_celery: Path
 ) -> None:
@@ -67,7 +66,6 @@ def has_pydantic(worker: Worker) -> bool:
     return any("_pydantic_core" in each.path for each in maps)
 
 
-@pytest.mark.watchdog(120)
 def test_older_workers_that_publish_nothing_still_tell_annotations(
     broker: Broker, new_client: Any, other_celery: Path
 ) -> None:

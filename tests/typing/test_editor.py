@@ -24,26 +24,22 @@ def labels(answer: Any) -> set[str]:
     return {item["label"] for item in answer["items"]}
 
 
-@pytest.mark.watchdog(120)
 def test_services_are_completed(server: LanguageServer) -> None:
     found = labels(server.ask("completion", f"{HEAD}client.|"))
     assert {"billing", "inventory", "legacy", "mail", "media", "close", "catalog"} <= found
 
 
-@pytest.mark.watchdog(120)
 def test_tasks_are_completed(server: LanguageServer) -> None:
     found = labels(server.ask("completion", f"{HEAD}client.billing.|"))
     assert {"add", "charge", "invoice", "errors"} <= found
     assert "stock" not in found
 
 
-@pytest.mark.watchdog(120)
 def test_keys_of_a_result_are_completed(server: LanguageServer) -> None:
     program = f'{HEAD}reservation = client.inventory.reserve("desk")\nreservation["|"]'
     assert {'"left"', '"quantity"'} <= labels(server.ask("completion", program))
 
 
-@pytest.mark.watchdog(120)
 @pytest.mark.parametrize("call", ["add", "add.delay", "add.si"])
 def test_signatures_are_shown(server: LanguageServer, call: str) -> None:
     answer = server.ask("signatureHelp", f"{HEAD}client.billing.{call}(1, |)")
@@ -52,7 +48,6 @@ def test_signatures_are_shown(server: LanguageServer, call: str) -> None:
     assert answer["activeParameter"] == 1
 
 
-@pytest.mark.watchdog(120)
 def test_docstrings_are_shown(server: LanguageServer) -> None:
     answer = server.ask("signatureHelp", f"{HEAD}client.billing.add(|)")
     assert "Add two numbers." in json.dumps(answer)

@@ -64,7 +64,6 @@ def test_mypy_of_a_user_reads_no_library_that_the_public_names_do_not_need(folde
     assert not {"amqp", "click", "pydantic", "redis", "rich"} & read
 
 
-@pytest.mark.watchdog(120)
 def test_check_finds_modules_that_are_stale_missing_or_left_over(
     folder: Path, catalog: str
 ) -> None:
@@ -83,7 +82,6 @@ def test_check_finds_modules_that_are_stale_missing_or_left_over(
     part.write_text(text)
 
 
-@pytest.mark.watchdog(120)
 def test_a_registry_that_has_become_small_is_one_file_again(tmp_path: Path, catalog: str) -> None:
     every = ("genstubs", "--from-catalog", catalog, "--no-probe")
     celery_rpc(*every, cwd=tmp_path)

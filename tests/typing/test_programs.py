@@ -26,7 +26,6 @@ def test_pyright_refuses_just_the_lines_that_are_wrong(folder: Path) -> None:
     assert checkers.by_pyright(folder) == checkers.wanted("pyright")
 
 
-@pytest.mark.watchdog(120)
 def test_committed_stubs_are_those_of_the_services_source() -> None:
     done = genstubs("--check")
     assert done.returncode == 0, f"python -m tests.shop writes {ROOT / 'stubs'}:\n{done.stdout}"

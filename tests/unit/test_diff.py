@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from time import process_time
 
-import pytest
 from hypothesis import given
 
 from celery_rpc.address import Address
@@ -79,7 +78,6 @@ def test_every_rule_is_documented_with_whom_it_breaks() -> None:
     assert list(documented()) == list(RULES)
 
 
-@pytest.mark.watchdog(30)
 def test_types_that_never_end_cost_a_bounded_time() -> None:
     def maze(*more: dict[str, str]) -> Catalog:
         names = [f"N{number}" for number in range(30)]

@@ -7,15 +7,11 @@ from itertools import pairwise
 from threading import Thread
 from typing import Any
 
-import pytest
-
 from celery_rpc import loops
 from celery_rpc.deadline import NEVER
 from celery_rpc.pending import Outcome, Pending
 from celery_rpc.testing.memory import in_memory
 from tests.workers import calc
-
-pytestmark = pytest.mark.watchdog(60)
 
 CROWD = 10_000
 

@@ -15,8 +15,6 @@ from celery_rpc.transport.message import Envelope, due
 from celery_rpc.transport.outbox import Outbox
 from tests.servers import wait_until
 
-pytestmark = pytest.mark.watchdog(30)
-
 
 def message(task_id: str, deadline: Deadline = NEVER) -> Envelope:
     made = Envelope(task_id, "svc.task", Address("svc"), Headers({}), {}, b"", ((), {}))

@@ -15,8 +15,6 @@ from celery_rpc.transport.replies import ReplyTable
 from celery_rpc.transport.skew import Skew
 from tests.servers import wait_until
 
-pytestmark = pytest.mark.watchdog(30)
-
 DONE = Outcome("SUCCESS", 1)
 
 

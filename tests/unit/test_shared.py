@@ -22,8 +22,6 @@ from celery_rpc.updates import Updates
 from celery_rpc.url import BrokerUrl
 from tests.unit.interleaving import between_steps
 
-pytestmark = pytest.mark.watchdog(30)
-
 
 def test_confirms_are_settled_while_others_publish() -> None:
     confirms = Confirms(lambda task_id, error: None)

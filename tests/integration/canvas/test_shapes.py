@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 
 from celery_rpc import chain, group
@@ -58,7 +57,6 @@ def test_chords_piped_into_chords(client: Any) -> None:
     assert flow.delay().get(timeout=WAIT) == value_of(Part("chain", parts=tuple(parts)))
 
 
-@pytest.mark.watchdog(120)
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
 )

@@ -2,13 +2,10 @@
 
 from typing import Any
 
-import pytest
 from hypothesis import example, given, settings
 
 import celery_rpc
 from tests.canvases import Part, canvas_of, canvases, value_of
-
-pytestmark = pytest.mark.watchdog(120)
 
 TASK = Part("task", (1,))
 PAIR = Part("group", parts=(TASK, Part("task", (2,))))

@@ -2,11 +2,7 @@
 
 from typing import Any
 
-import pytest
-
 from celery_rpc import chain, chord, group
-
-pytestmark = pytest.mark.watchdog(30)
 
 
 def options_of(canvas: Any) -> list[tuple[int | None, float | None]]:

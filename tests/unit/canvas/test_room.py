@@ -7,8 +7,6 @@ from celery_rpc.canvas import Graph
 from celery_rpc.testing.memory import in_memory
 from tests.workers.calc import app
 
-pytestmark = pytest.mark.watchdog(60)
-
 
 def test_a_canvas_may_be_larger_than_what_may_be_in_flight() -> None:
     with in_memory({"calc": app}, max_in_flight=20) as client:
