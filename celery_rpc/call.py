@@ -89,6 +89,8 @@ class CallOptions:
             raise ConfigurationError("serializer: only 'json' is spoken here; pickle runs code")
         for name, value in changes.items():
             check(name, value)
+        for name in changes.keys() & COPIED:
+            changes[name] = as_it_is_now(changes[name])
         return replace(self, **changes)
 
     @property
@@ -111,6 +113,8 @@ class CallOptions:
             value = getattr(self, each.name)
             if value != each.default and value is not UNSET:
                 found[each.name] = value
+        for name in found.keys() & COPIED:
+            found[name] = as_it_is_now(found[name])
         found.update(found.pop("stamps", {}))
         found.pop("validate", None)  # that was done, or not, when the signature was made
         timeout = found.pop("timeout", None)
@@ -144,9 +148,19 @@ LOCAL = frozenset(
 #: What would send the call elsewhere.
 ELSEWHERE = frozenset({"queue", "exchange", "routing_key"})
 
+#: What may be changed by whoever said it.
+COPIED = frozenset({"headers", "stamps"})
+
 KNOWN = frozenset(each.name for each in fields(CallOptions)) | {"serializer"}
 
 DEFAULTS = CallOptions()
+
+
+def as_it_is_now(value: Any) -> Any:
+    """Return a copy; what makes it is loaded for the few options that need it."""
+    from celery_rpc.encoding import owned
+
+    return owned(value)
 
 
 def _unknown(name: str) -> str:

@@ -17,6 +17,7 @@ from celery_rpc.deadline import NEVER
 from celery_rpc.declared import KnownErrors, ServiceErrors
 from celery_rpc.delivery import Delivery
 from celery_rpc.discovery.source import Fleet
+from celery_rpc.encoding import owned_arguments
 from celery_rpc.errors import (
     ArgumentsError,
     CanvasError,
@@ -90,12 +91,13 @@ class LiveCaller:
 
     def call(self, target: Target, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Call and wait for the value."""
+        args, kwargs = owned_arguments(args, kwargs)
         return self.delivery.call(self._call(target, args, kwargs, blocking=True))
 
     async def call_async(
         self, target: Target, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Any:
-        """Call and await the value; the event loop is never blocked."""
+        """Call and await the value; the event loop is never blocked. The arguments are its own."""
         await loops.turn()
         if not self.contracts.is_ready(target):
             await asyncio.to_thread(self.contracts.of, target)
@@ -105,6 +107,7 @@ class LiveCaller:
         """Send a call."""
         if target.options.link or target.options.link_error:
             return self.signature(target, args, kwargs, immutable=False).apply_async()  # type: ignore[no-any-return]
+        args, kwargs = owned_arguments(args, kwargs)
         call = self._call(target, args, kwargs, blocking=False)
         return self._reply(self.delivery.send(call), target)
 
@@ -112,7 +115,7 @@ class LiveCaller:
         """Send many calls at once."""
         calls: list[Call] = []
         for number, each in enumerate(arguments):
-            args, kwargs = split_arguments(target, number, each)
+            args, kwargs = owned_arguments(*split_arguments(target, number, each))
             try:
                 calls.append(self._call(target, args, kwargs, blocking=False))
             except ArgumentsError as error:

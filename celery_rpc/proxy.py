@@ -2,7 +2,7 @@
 
 import difflib
 import keyword
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
@@ -86,8 +86,16 @@ class TaskProxy:
         """Call the task and wait for its value, like a local function."""
         return self._caller.call(self._target, args, kwargs)
 
-    async def aio(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the task and await its value."""
+    def aio(self, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
+        """Return a coroutine that calls the task and awaits its value.
+
+        The arguments are those of now, whatever is done to them before it is awaited.
+        """
+        from celery_rpc.encoding import owned_arguments
+
+        return self._aio(*owned_arguments(args, kwargs))
+
+    async def _aio(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         return await self._caller.call_async(self._target, args, kwargs)
 
     def delay(self, *args: Any, **kwargs: Any) -> Reply[Any]:

@@ -5,7 +5,7 @@ and looked up when the call is awaited.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 Resolve = Callable[[], Any]
@@ -21,8 +21,13 @@ class Unresolved:
         self._path = path
         self._resolve = resolve
 
-    async def aio(self, *args: Any, **kwargs: Any) -> Any:
-        """Look the task up, call it, and await its value."""
+    def aio(self, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
+        """Return a coroutine that looks the task up, calls it, and awaits its value."""
+        from celery_rpc.encoding import owned_arguments
+
+        return self._aio(*owned_arguments(args, kwargs))
+
+    async def _aio(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         task = await asyncio.to_thread(self._resolve)
         return await task.aio(*args, **kwargs)
 

@@ -30,6 +30,8 @@ ROOMS: dict[str, set[str]] = {
     "log": set(),
     "nested": {"deadline"},
     "plain": set(),
+    "encoding": {"plain"},
+    "unencodable": {"encoding", "errors", "plain"},
     "codec": {"schema", "signature"},
     "binding": {"codec", "errors", "plain", "signature"},
     "declared": {"errors", "signature"},
@@ -37,14 +39,14 @@ ROOMS: dict[str, set[str]] = {
     "settings": {"config", "errors", "url"},
     "retry": {"config", "deadline", "errors"},
     "checks": {"config", "errors", "retry"},
-    "call": {"address", "checks", "config", "errors", "model", "retry"},
+    "call": {"address", "checks", "config", "encoding", "errors", "model", "retry"},
     "pending": {"call", "deadline", "errors"},
     "loops": {"deadline", "pending"},
     "updates": {"deadline", "loops", "pending"},
     "reply": {"config", "deadline", "errors", "loops", "pending", "updates"},
     "transport": {
-        "address", "call", "config", "deadline", "errors", "fork", "log", "nested", "pending",
-        "plain", "reply", "url",
+        "address", "call", "config", "deadline", "encoding", "errors", "fork", "log", "nested",
+        "pending", "reply", "unencodable", "url",
     },
     "discovery": {
         "address", "config", "deadline", "errors", "file", "fork", "model", "schema", "signature",
@@ -53,13 +55,13 @@ ROOMS: dict[str, set[str]] = {
     "codegen": {"errors", "file", "model", "schema", "signature"},
     "clock": {"fork"},
     "canvas": {
-        "address", "call", "clock", "config", "deadline", "errors", "fork", "pending", "reply",
-        "retry",
+        "address", "call", "clock", "config", "deadline", "encoding", "errors", "fork", "pending",
+        "plain", "reply", "retry", "unencodable",
     },
-    "unresolved": set(),
+    "unresolved": {"encoding"},
     "proxy": {
-        "address", "binding", "call", "declared", "errors", "loops", "model", "reply", "signature",
-        "unresolved",
+        "address", "binding", "call", "declared", "encoding", "errors", "loops", "model", "reply",
+        "signature", "unresolved",
     },
     "delivery": {
         "call", "config", "deadline", "discovery", "errors", "loops", "pending", "reply", "retry",
@@ -67,8 +69,8 @@ ROOMS: dict[str, set[str]] = {
     },
     "caller": {
         "address", "call", "canvas", "clock", "config", "contracts", "deadline", "declared",
-        "delivery", "discovery", "errors", "loops", "model", "nested", "pending", "proxy", "reply",
-        "signature", "transport", "url",
+        "delivery", "discovery", "encoding", "errors", "loops", "model", "nested", "pending",
+        "proxy", "reply", "signature", "transport", "url",
     },
     "client": {
         "call", "caller", "canvas", "config", "deadline", "discovery.saved", "discovery.source",
@@ -97,7 +99,7 @@ FOREIGN: dict[str, set[str]] = {
         "cli.doctor", "cli.origin",
     },
     "kombu": {
-        "transport.amqp", "transport.headers", "transport.kombu", "transport.message",
+        "encoding", "transport.amqp", "transport.kombu", "transport.message",
         "transport.outcome", "transport.redis", "transport.replies", "transport.waiting",
         "testing.memory", "canvas.snapshot",
     },

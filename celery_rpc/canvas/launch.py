@@ -16,6 +16,7 @@ from celery_rpc.canvas.run import Run
 from celery_rpc.deadline import NEVER, Deadline
 from celery_rpc.errors import CanvasError
 from celery_rpc.pending import Pending
+from celery_rpc.unencodable import require_json
 
 #: A chain of at most so many plain tasks goes to the workers whole; each message of a longer one
 #: would carry all that is left of it.
@@ -49,10 +50,12 @@ def check(graph: Graph, client: LaunchClient) -> None:
     Raises:
         CanvasError: names the first step that cannot run, and why.
         ArgumentsError: names the parameter that does not fit, or is missing.
+        EncodeError: names the argument that is no JSON.
     """
     graph.check()
     awaited = awaited_by(graph.steps)
     answers: dict[tuple[str, str, bool | None], bool] = {}
+    known: dict[int, Any] = {}
     for step in graph.steps:
         kind = step.address.queue, step.task, step.options.ignore_result
         if kind not in answers:
@@ -66,6 +69,7 @@ def check(graph: Graph, client: LaunchClient) -> None:
             step.options = replace(step.options, ignore_result=True)
         if step.passing is Passing.NOTHING:  # all of its arguments are there
             step.args, step.kwargs = client.bind_step(step)
+        require_json(step.label, step.args, step.kwargs, known)
 
 
 def awaited_by(steps: Iterable[Node]) -> set[int]:

@@ -13,7 +13,9 @@ from celery_rpc.address import Address
 from celery_rpc.call import DEFAULTS, CallOptions
 from celery_rpc.canvas.nodes import Node, Nodes, Passing, Step
 from celery_rpc.canvas.stock import Chain, Chord, Chunks, Group, Signature, listed, to_signature
+from celery_rpc.encoding import owned
 from celery_rpc.errors import CanvasError
+from celery_rpc.plain import SENT_AS_IT_IS
 from celery_rpc.retry import Retry
 
 #: Options of a canvas that are not passed on to the tasks in it.
@@ -46,12 +48,12 @@ class Context:
         """Give the context of what comes next: arguments are for the first alone."""
         return replace(self, source=source, args=(), kwargs={}, options={})
 
-    def inside(self, options: Mapping[str, Any]) -> "Context":
-        """Give the context of what is inside a canvas with these options."""
+    def inside(self, options: Mapping[str, Any], errbacks: Sequence[Any]) -> "Context":
+        """Give the context of what is inside a canvas with these options and errbacks."""
         return replace(
             self,
             options={name: value for name, value in options.items() if name not in OWN},
-            errbacks=(*self.errbacks, *listed(options.get("link_error"))),
+            errbacks=(*self.errbacks, *errbacks),
         )
 
 
@@ -73,6 +75,8 @@ class Lowering:
 
     def __init__(self, nodes: Nodes) -> None:
         self.nodes = nodes
+        #: Copies of what was lowered, by the identity of the original, which is kept alive.
+        self._owned: dict[int, tuple[Any, Any]] = {}
         #: Options that were read, by their repr: those of a group are alike.
         self._read: dict[str, CallOptions] = {}
 
@@ -109,7 +113,7 @@ class Lowering:
     def lower_chain(
         self, signature: Any, options: Mapping[str, Any], context: Context
     ) -> Node | None:
-        inside = context.inside(options)
+        inside = context.inside(options, self.errbacks(options))
         inside = replace(inside, args=(*inside.args, *signature.args))
         end: Node | None = None
         steps = [to_signature(each) for each in signature.tasks]
@@ -123,7 +127,7 @@ class Lowering:
     def lower_group(
         self, signature: Any, options: Mapping[str, Any], context: Context
     ) -> Node | None:
-        members = self.members(signature, context.inside(options))
+        members = self.members(signature, context.inside(options, self.errbacks(options)))
         if not members and context.source is not None:
             return None
         return self.nodes.join(members, before=context.source, aside=context.aside)
@@ -134,7 +138,8 @@ class Lowering:
         for each in signature.tasks:
             member = to_signature(each)
             if isinstance(member, Group):
-                found += self.members(member, context.inside({**member.options, **context.options}))
+                options = {**member.options, **context.options}
+                found += self.members(member, context.inside(options, self.errbacks(options)))
             elif not is_empty(member) and (end := self.lower(member, context)) is not None:
                 found.append(end)
         return found
@@ -145,13 +150,13 @@ class Lowering:
         if signature.body is None:
             raise CanvasError("a chord without a body: call it with one, or use a group")
         body = to_signature(signature.body)
-        inside = context.inside(options)
+        inside = context.inside(options, self.errbacks(options))
         header = replace(
             inside,
             args=(*inside.args, *signature.args),
             kwargs={**signature.kwargs.get("kwargs", {}), **inside.kwargs},
             errbacks=(),
-            guards=(*inside.guards, *inside.errbacks, *listed(body.options.get("link_error"))),
+            guards=(*inside.guards, *inside.errbacks, *self.errbacks(body.options)),
         )
         tasks = signature.tasks
         members = self.members(tasks if isinstance(tasks, Group) else Group(tasks), header)
@@ -173,8 +178,8 @@ class Lowering:
                 errbacks=context.guards,
                 task=str(signature.task),
                 address=address_of(signature),
-                args=args,
-                kwargs=kwargs,
+                args=tuple([self.own(arg) for arg in args]),
+                kwargs={name: self.own(arg) for name, arg in kwargs.items()},
                 options=read,
                 retry=read.retry if isinstance(read.retry, Retry) else None,
                 passing=Passing.VALUE if source and not signature.immutable else Passing.NOTHING,
@@ -183,10 +188,23 @@ class Lowering:
         )
         return step
 
+    def own(self, value: Any) -> Any:
+        """Return a value as it is now; what several tasks share is copied once."""
+        if type(value) in SENT_AS_IT_IS:
+            return value
+        known = self._owned.get(id(value))
+        if known is None:
+            known = self._owned[id(value)] = value, owned(value)
+        return known[1]
+
+    def errbacks(self, options: Mapping[str, Any]) -> list[Any]:
+        """Return the errbacks among the options, each one object however often it is met."""
+        return [self.own(each) for each in listed(options.get("link_error"))]
+
     def options(self, options: Mapping[str, Any], errbacks: Sequence[Any]) -> CallOptions:
         """Read the options of a task, once for all that have the same."""
         own = {k: v for k, v in options.items() if k not in OWN and k not in ADDRESS}
-        errbacks = [*listed(options.get("link_error")), *errbacks]
+        errbacks = [*self.errbacks(options), *errbacks]
         if errbacks:
             own["link_error"] = errbacks
         if not own:

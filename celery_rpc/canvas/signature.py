@@ -4,7 +4,7 @@ They are Celery's own classes with three differences: they go through the client
 from; ``aio()`` awaits their value; and ``|`` neither copies nor nests, so that it stays cheap.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from celery_rpc.call import Target
@@ -70,14 +70,18 @@ class Canvas(Base):
         """Send it, with partial arguments."""
         return self.apply_async(args, kwargs)
 
-    async def aio(self, *args: Any, **kwargs: Any) -> Any:
-        """Send it and await the value; the event loop is never blocked.
+    def aio(self, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
+        """Return a coroutine that sends it and awaits the value; the event loop is never blocked.
+
+        What is sent is what the canvas is now, not what it is when the coroutine is awaited.
 
         Raises:
             DeadlineExceeded: it did not end within the client's default timeout; what was not
                 sent by then never will be.
         """
-        graph = self.graph(args, kwargs)
+        return self._aio(self.graph(args, kwargs))
+
+    async def _aio(self, graph: Graph) -> Any:
         client = client_of(self, graph)
         if not graph.steps:
             return None if graph.end is None else []

@@ -3,21 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from kombu.utils.json import JSONEncoder
-
-from celery_rpc.plain import reduced
-
-
-class Encoder(JSONEncoder):  # type: ignore[misc]
-    """kombu's encoder, for which models, dataclasses and enums are what they hold."""
-
-    def default(self, value: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        found = reduced(value)
-        return super().default(value) if found is value else found
-
-
-#: kombu's dumps makes an encoder for each call.
-encode = Encoder().encode
+from celery_rpc.encoding import encode
 
 
 class SharedHeaders:

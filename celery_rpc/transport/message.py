@@ -20,12 +20,13 @@ from celery import signals
 from celery_rpc.address import Address
 from celery_rpc.call import Call, CallOptions
 from celery_rpc.deadline import NEVER, Deadline
+from celery_rpc.encoding import encode
 from celery_rpc.errors import ConfigurationError, DeadlineExceeded, EncodeError, PayloadTooLarge
 from celery_rpc.nested import HEADER as DEADLINE
-from celery_rpc.transport.headers import Headers, SharedHeaders, encode
+from celery_rpc.transport.headers import Headers, SharedHeaders
 from celery_rpc.transport.skew import Skew
 from celery_rpc.transport.tracing import sentry_headers
-from celery_rpc.transport.unencodable import RESERVED, culprit, refuse_reserved, unencodable
+from celery_rpc.unencodable import RESERVED, culprit, refuse_reserved, unencodable
 
 #: Shown in place of arguments that are longer, in events and logs; characters.
 REPR_LENGTH = 200
@@ -167,9 +168,9 @@ class EnvelopeWriter:
             # The closing bracket makes room for what runs after the task.
             text = f"{encode((call.args, call.kwargs))[:-1]},{embed(options)}]"
         except (TypeError, ValueError, RecursionError) as error:
-            raise unencodable(call, error) from error
+            raise unencodable(call.task, call.args, call.kwargs, error) from error
         if RESERVED in text:
-            refuse_reserved(call)
+            refuse_reserved(call.task, call.args, call.kwargs)
         body = text.encode()
         if len(body) > self.max_payload:
             raise PayloadTooLarge(

@@ -23,6 +23,7 @@ from kombu.utils.json import dumps
 from celery_rpc.address import Address
 from celery_rpc.config import ClientOptions
 from celery_rpc.deadline import Deadline
+from celery_rpc.encoding import encode
 from celery_rpc.errors import (
     OutcomeUnknown,
     Overloaded,
@@ -32,7 +33,7 @@ from celery_rpc.errors import (
 from celery_rpc.transport.base import Frame, Link, LinkDown, Receipt
 from celery_rpc.transport.control import Command, control_message
 from celery_rpc.transport.endpoint import Endpoint
-from celery_rpc.transport.headers import Headers, encode
+from celery_rpc.transport.headers import Headers
 from celery_rpc.transport.message import Envelope, due
 from celery_rpc.transport.outcome import BAD_JSON
 from celery_rpc.transport.wire import BROKEN, WRITE_TIMEOUT, Wire, translated

@@ -156,6 +156,20 @@ def test_R14_a_task_that_no_worker_knows_is_said_with_those_it_knows(
     assert "calc.add" in caught.value.known
 
 
+@pytest.mark.watchdog(90)
+def test_a_call_that_another_worker_takes_has_the_arguments_of_its_first_time(
+    client: Any, start: Start
+) -> None:
+    older = start("deploy", module="tests.workers.older")
+    start("deploy")
+    mul, factor = client.deploy["calc.mul"], [1]
+    while "unregistered task of type 'calc.mul'" not in older.log:
+        sent = factor[:]
+        replies = [mul.delay(factor, 2) for _ in range(4)]
+        factor.append(99)
+        assert [each.get(timeout=40) for each in replies] == [sent * 2] * 4
+
+
 def test_R16_a_killed_pool_process_is_a_worker_lost(client: Any, start: Start) -> None:
     worker = start("deadly", pool="prefork", concurrency=1)
     assert client.deadly["calc.add"](1, 1) == 2

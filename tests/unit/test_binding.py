@@ -20,10 +20,10 @@ from pydantic import BaseModel, TypeAdapter
 from typing_extensions import TypedDict
 
 from celery_rpc.binding import Binding
+from celery_rpc.encoding import encode
 from celery_rpc.errors import ArgumentsError, ResultError
 from celery_rpc.schema import BadSignature, from_json
 from celery_rpc.signature import TaskSignature
-from celery_rpc.transport.headers import encode
 from celery_rpc.worker.describe import describe
 from tests.unit.test_schema import json_values
 
