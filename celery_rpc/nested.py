@@ -1,6 +1,7 @@
 """Nested: the deadline that calls made inside a task inherit from the call that the task serves."""
 
 import sys
+from threading import TIMEOUT_MAX
 from time import time
 from typing import Any
 
@@ -20,7 +21,13 @@ def inherited_deadline() -> Deadline:
     task: Any = state.get_current_task() if state is not None else None
     if task is None:
         return NEVER
+    return to_deadline(getattr(task.request, HEADER, None))
+
+
+def to_deadline(header: Any) -> Deadline:
+    """Return the deadline that the header means; NEVER for what is no time, or beyond all waits."""
     try:
-        return Deadline.after(float(getattr(task.request, HEADER)) - time())
-    except (AttributeError, TypeError, ValueError):
+        left = float(header) - time()
+    except (TypeError, ValueError, OverflowError):
         return NEVER
+    return Deadline.after(left) if left <= TIMEOUT_MAX else NEVER  # nor NaN

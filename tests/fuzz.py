@@ -17,6 +17,12 @@ SEEDS = {
     "item": (
         b'{"body": "e30=", "content-type": "application/json", "headers": {}, '
         b'"properties": {"correlation_id": "a", "body_encoding": "base64"}}',
+        b'{"body": "{}", "content-type": "application/json", "content-encoding": "utf-8", '
+        b'"headers": {"ticket": "a-ticket", "compression": null}, "properties": {}}',
+    ),
+    "fields": (
+        b'["{\\"task_id\\": \\"a\\", \\"status\\": \\"SUCCESS\\"}", "application/json", '
+        b'"utf-8", {"correlation_id": "a"}, {"ticket": null, "compression": null}]',
     ),
     "answers": (b"*2\r\n$3\r\nabc\r\n:1\r\n+OK\r\n-ERR no\r\n$-1\r\n*-1\r\n",),
     "deliveries": (

@@ -5,16 +5,17 @@ import struct
 from collections.abc import Callable
 from contextlib import suppress
 
-from amqp.exceptions import FrameSyntaxError
-
 from celery_rpc.discovery import saved
 from celery_rpc.discovery.introspect import ReportBook
 from celery_rpc.discovery.merge import merge
 from celery_rpc.errors import ConfigurationError
 from celery_rpc.transport import frames
-from celery_rpc.transport.outcome import Malformed, parse_meta, to_outcome
-from celery_rpc.transport.redis import to_frame
+from celery_rpc.transport.outcome import parse_meta, to_outcome
+from celery_rpc.transport.received import Frame, Malformed, to_frame
+from celery_rpc.transport.redis import unwrap
+from celery_rpc.transport.replies import ReplyTable
 from celery_rpc.transport.resp import MORE, Answers, BadAnswer
+from celery_rpc.transport.skew import FURTHEST, Skew
 
 
 def read_reply(data: bytes) -> None:
@@ -25,8 +26,31 @@ def read_reply(data: bytes) -> None:
 
 def read_item(data: bytes) -> None:
     """An item of a Redis reply list."""
-    frame = to_frame(data)
-    assert isinstance(frame.content_type, str)
+    take(unwrap(data))
+
+
+def read_fields(data: bytes) -> None:
+    """The fields of a message, as kombu has read them from any of its brokers."""
+    try:
+        fields = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    if isinstance(fields, list) and len(fields) == 5:
+        take(to_frame(*fields))
+
+
+def take(frame: Frame) -> None:
+    """Deliver a message to a client with one call, and expect nothing but one more in a counter."""
+    fields = (frame.correlation_id, frame.ticket)
+    assert isinstance(frame.body, bytes)
+    assert all(each is None or isinstance(each, str) for each in fields)
+    table = ReplyTable({}, 10, 1 << 20, Skew())
+    table.expect({"a-ticket": None}, lambda ticket, body: None)
+    pending = table.register("a", "a.task")
+    table.deliver(frame)
+    heard = pending.done or len(pending.updates) or frame.ticket == "a-ticket"
+    assert heard or table.counters.total() == 1
+    assert 0 <= table.skew.ahead <= FURTHEST
 
 
 def read_answers(data: bytes) -> None:
@@ -42,9 +66,11 @@ def read_answers(data: bytes) -> None:
 def read_deliveries(data: bytes) -> None:
     """What an AMQP server sends on the channel of replies."""
     deliveries = frames.Deliveries()
-    with suppress(struct.error, IndexError, ValueError, FrameSyntaxError):  # a broken server
+    with suppress(struct.error, IndexError):  # a broken server
         for kind, _, payload, _ in frames.split(data):
-            deliveries.take(kind, payload)
+            found = deliveries.take(kind, payload)
+            if isinstance(found, Frame):
+                take(found)
 
 
 def read_report(data: bytes) -> None:
@@ -70,6 +96,7 @@ def read_catalog(data: bytes) -> None:
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "reply": read_reply,
     "item": read_item,
+    "fields": read_fields,
     "answers": read_answers,
     "deliveries": read_deliveries,
     "report": read_report,

@@ -100,7 +100,7 @@ FOREIGN: dict[str, set[str]] = {
     },
     "kombu": {
         "encoding", "transport.amqp", "transport.kombu", "transport.message",
-        "transport.outcome", "transport.redis", "transport.replies", "transport.waiting",
+        "transport.received", "transport.redis",
         "testing.memory", "canvas.snapshot",
     },
     "redis": {"transport.endpoint", "transport.redis", "transport.resp", "transport.wire"},

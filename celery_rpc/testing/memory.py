@@ -161,7 +161,9 @@ class MemoryTransport(TableTransport):
                 error = type(result.result)
                 meta.update(failure(error.__module__, error.__qualname__, result.result.args))
         self._send_on(meta, embed)
-        self.table.deliver_meta(parse_meta(json.dumps(meta) if plain(meta) else dumps(meta)))
+        self.table.deliver_meta(
+            parse_meta((json.dumps(meta) if plain(meta) else dumps(meta)).encode())
+        )
 
     def _send_on(self, meta: dict[str, Any], embed: dict[str, Any]) -> None:
         """Send what comes after a task, as a worker does."""

@@ -32,13 +32,14 @@ from celery_rpc.errors import (
 )
 from celery_rpc.transport import frames
 from celery_rpc.transport.amqp_errors import BROKEN, translated
-from celery_rpc.transport.base import Frame, Link, LinkDown, Receipt
+from celery_rpc.transport.base import Link, LinkDown, Receipt
 from celery_rpc.transport.control import Command, control_message
 from celery_rpc.transport.errands import Errands
 from celery_rpc.transport.inbound import Inbound
 from celery_rpc.transport.lowwater import can_be_raised, low_water
 from celery_rpc.transport.message import Envelope
 from celery_rpc.transport.outbound import WRITE_TIMEOUT, Outbound
+from celery_rpc.transport.received import Frame
 from celery_rpc.url import masked
 
 log = logging.getLogger("celery_rpc.amqp")
@@ -249,7 +250,7 @@ class AmqpLink(Link):
     def _on_nobody(self, error: Any, exchange: str, key: str, message: Any) -> None:
         """No worker has a mailbox: answer in their place, so that nobody waits."""
         ticket = message.properties["application_headers"].get("ticket")
-        self._frames.append(Frame("null", "application/json", ticket=ticket))
+        self._frames.append(Frame(b"null", ticket=ticket))
 
     def interrupt(self) -> None:
         with suppress(OSError):
@@ -296,7 +297,7 @@ class AmqpLink(Link):
                 self._outbound.break_off()
                 raise Unavailable(f"{self.options.broker} broke off: {error}") from error
         if not self._errands.ask(self._took_commands, deadline):
-            self._frames += [Frame("null", "application/json", ticket=each) for each in commands]
+            self._frames += [Frame(b"null", ticket=each) for each in commands]
 
     def _took_commands(self) -> bool:
         """Ask on the channel of the commands, after them: a refusal comes before the answer.

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
@@ -13,18 +12,7 @@ from celery_rpc.pending import Outcome, Pending
 from celery_rpc.reply import Cancellation
 from celery_rpc.transport.control import Command
 from celery_rpc.transport.message import Envelope
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One message from the reply queue, unread."""
-
-    body: bytes | str
-    content_type: str
-    correlation_id: str | None = None
-    #: Set on answers to a broadcast.
-    ticket: str | None = None
-    compression: str | None = None
+from celery_rpc.transport.received import Frame
 
 
 class Receipt:

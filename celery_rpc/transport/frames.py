@@ -14,9 +14,9 @@ from typing import Any
 from amqp.serialization import dumps as table_dumps
 from amqp.serialization import loads as table_loads
 
-from celery_rpc.transport.base import Frame
 from celery_rpc.transport.headers import Headers
 from celery_rpc.transport.message import Envelope
+from celery_rpc.transport.received import Frame, to_frame
 
 #: Frame types (spec, 2.3.5), and the octet that ends a frame.
 METHOD, HEADER, BODY, END = 1, 2, 3, b"\xce"
@@ -183,15 +183,26 @@ class Deliveries:
 
 
 def read_content(header: bytes, body: bytes) -> Frame:
-    """Read a content header: type, encoding, headers, mode, priority, correlation id."""
+    """Read a message from its content header and its body; raises nothing."""
+    try:
+        content_type, encoding, properties, headers = _read_properties(header)
+    except Exception as error:  # whoever publishes chooses them, and the reader goes on
+        return Frame(b"", problem=f"no properties of AMQP: {error!r}")
+    return to_frame(body, content_type, encoding, properties, headers)
+
+
+def _read_properties(
+    header: bytes,
+) -> tuple[str | None, str | None, Mapping[str, Any], Mapping[str, Any]]:
+    """Read type, encoding, headers, mode, priority, correlation id."""
     [flags] = _SHORT.unpack_from(header, 12)
-    content_type, correlation_id = "", None
+    content_type = encoding = correlation_id = None
     headers: Mapping[str, Any] = {}
     at = 14
     if flags & CONTENT_TYPE:
         content_type, at = _read_short(header, at)
     if flags & CONTENT_ENCODING:
-        _, at = _read_short(header, at)
+        encoding, at = _read_short(header, at)
     if flags & HEADERS:
         [size] = _LONG.unpack_from(header, at)
         headers = _read_table(header, at) if size else {}
@@ -199,9 +210,7 @@ def read_content(header: bytes, body: bytes) -> Frame:
     at += bool(flags & DELIVERY_MODE) + bool(flags & PRIORITY)
     if flags & CORRELATION_ID:
         correlation_id, _ = _read_short(header, at)
-    return Frame(
-        body, content_type, correlation_id, headers.get("ticket"), headers.get("compression")
-    )
+    return content_type, encoding, {"correlation_id": correlation_id}, headers
 
 
 def _read_table(data: bytes, at: int) -> Mapping[str, Any]:

@@ -12,8 +12,8 @@ from typing import Any
 from amqp.exceptions import ChannelError
 
 from celery_rpc.transport import frames
-from celery_rpc.transport.base import Frame
 from celery_rpc.transport.frames import Deliveries
+from celery_rpc.transport.received import Frame
 
 #: Classes of methods on which py-amqp may read on by itself: connection and channel.
 _TALKATIVE = (b"\x00\x0a", b"\x00\x14")

@@ -18,9 +18,10 @@ from celery_rpc.errors import (
     Overloaded,
     Unavailable,
 )
-from celery_rpc.transport.base import Frame, Link, LinkDown, Receipt
+from celery_rpc.transport.base import Link, LinkDown, Receipt
 from celery_rpc.transport.control import Command, control_message
 from celery_rpc.transport.message import Envelope, due
+from celery_rpc.transport.received import Frame, to_frame
 from celery_rpc.url import masked
 
 PIDBOX = Exchange("celery.pidbox", type="fanout", durable=False, delivery_mode="transient")
@@ -78,12 +79,12 @@ class KombuLink(Link):
 
     def _on_message(self, message: Any) -> None:
         self._frames.append(
-            Frame(
+            to_frame(
                 message.body,
-                message.content_type or "",
-                message.properties.get("correlation_id"),
-                message.headers.get("ticket"),
-                message.headers.get("compression"),
+                message.content_type,
+                message.content_encoding,
+                message.properties,
+                message.headers,
             )
         )
 

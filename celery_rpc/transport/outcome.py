@@ -8,8 +8,6 @@ import builtins
 import json
 from typing import Any, Protocol
 
-from kombu.utils.json import object_hook
-
 from celery_rpc.errors import (
     CallCancelled,
     NoSuchTask,
@@ -17,17 +15,7 @@ from celery_rpc.errors import (
     remote_error_class,
 )
 from celery_rpc.pending import FINAL, Outcome, Update
-
-#: Kinds of content that are read; anything else, pickle first of all, is not.
-JSON_TYPES = frozenset({"application/json", "application/x-json"})
-
-#: What reading JSON can raise, where kombu makes dates, decimals and bytes of what was sent.
-BAD_JSON = (
-    ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError,
-)  # fmt: skip
-
-#: kombu's loads makes a decoder for each call.
-_decode = json.JSONDecoder(object_hook=object_hook).decode
+from celery_rpc.transport.received import Malformed, read_json
 
 
 class Registry(Protocol):
@@ -36,22 +24,13 @@ class Registry(Protocol):
     def get(self, name: str, /) -> type[Exception] | None: ...
 
 
-class Malformed(Exception):
-    """Bytes on the reply queue that are no reply."""
-
-
-def parse_meta(body: bytes | str, content_type: str = "application/json") -> dict[str, Any]:
+def parse_meta(body: bytes) -> dict[str, Any]:
     """Read a reply's body.
 
     Raises:
         Malformed: it is no JSON object of a task's state.
     """
-    if content_type not in JSON_TYPES:
-        raise Malformed(f"content type {content_type!r} is not read, only JSON")
-    try:
-        meta = _decode(body.decode() if isinstance(body, bytes) else body)
-    except BAD_JSON as error:
-        raise Malformed(f"no JSON: {error}") from error
+    meta = read_json(body)
     if not isinstance(meta, dict):
         raise Malformed(f"a {type(meta).__name__} in place of an object")
     if not isinstance(meta.get("task_id"), str) or not isinstance(meta.get("status"), str):

@@ -7,7 +7,7 @@ of kombu.transport.redis; tests hold them equal.
 
 import logging
 import socket
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from bisect import bisect
 from collections.abc import Mapping, Sequence
 from itertools import count
@@ -30,12 +30,12 @@ from celery_rpc.errors import (
     RpcError,
     Unavailable,
 )
-from celery_rpc.transport.base import Frame, Link, LinkDown, Receipt
+from celery_rpc.transport.base import Link, LinkDown, Receipt
 from celery_rpc.transport.control import Command, control_message
 from celery_rpc.transport.endpoint import Endpoint
 from celery_rpc.transport.headers import Headers
 from celery_rpc.transport.message import Envelope, due
-from celery_rpc.transport.outcome import BAD_JSON
+from celery_rpc.transport.received import Frame, to_frame
 from celery_rpc.transport.wire import BROKEN, WRITE_TIMEOUT, Wire, translated
 from celery_rpc.url import masked
 
@@ -139,7 +139,7 @@ class RedisLink(Link):
 
     def receive(self) -> Sequence[Frame]:
         try:
-            return [to_frame(each) for each in self._take_in() if each]
+            return [unwrap(each) for each in self._take_in() if each]
         except BROKEN as error:
             raise self._down(error) from error
 
@@ -358,23 +358,15 @@ def wrap(body: bytes, headers: Headers, properties: Mapping[str, Any], routing_k
     ).encode()
 
 
-def to_frame(data: bytes) -> Frame:
-    """Unwrap a message of the reply list; a bad one becomes a frame that no parser accepts."""
+def unwrap(data: bytes) -> Frame:
+    """Read an item of the reply list; raises nothing."""
     try:
         message = loads(data)
-        headers, properties = message["headers"], message["properties"]
-        body: Any = message["body"]
-        if properties.get("body_encoding") == "base64":
-            body = b64decode(body)
-        return Frame(
-            body,
-            str(message.get("content-type")),
-            properties.get("correlation_id"),
-            headers.get("ticket"),
-            headers.get("compression"),
-        )
-    except BAD_JSON:
-        return Frame(data[:200], "unknown")
+        names = ("body", "content-type", "content-encoding", "properties", "headers")
+        fields = [message.get(name) for name in names]
+    except Exception as error:  # whatever stands in the list, the reader goes on
+        return Frame(b"", problem=f"no message as kombu writes it: {error}")
+    return to_frame(*fields)
 
 
 def fanout_prefix(options: Mapping[str, Any], database: int) -> str:

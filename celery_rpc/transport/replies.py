@@ -5,10 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
-
-from kombu.utils.json import loads
 
 from celery_rpc.call import Call
 from celery_rpc.deadline import NEVER, Deadline
@@ -21,16 +19,15 @@ from celery_rpc.errors import (
 )
 from celery_rpc.log import RateLimited
 from celery_rpc.pending import Outcome, Pending
-from celery_rpc.transport.base import CallTransport, Frame
+from celery_rpc.transport.base import CallTransport
 from celery_rpc.transport.outcome import (
-    BAD_JSON,
-    Malformed,
     Registry,
     has_expired,
     parse_meta,
     to_outcome,
     worker_of,
 )
+from celery_rpc.transport.received import Frame, Malformed, read_json
 from celery_rpc.transport.skew import NOTICEABLE, Skew
 
 log = logging.getLogger("celery_rpc.replies")
@@ -45,6 +42,8 @@ FEW = 16
 SPARE, SPARE_FOR_ANSWERS = 0.1, 0.01
 
 Answer = Callable[[str, Any], object]
+
+T = TypeVar("T")
 
 
 class ReplyTable:
@@ -157,32 +156,40 @@ class ReplyTable:
     # ----- what comes
 
     def deliver(self, frame: Frame) -> None:
-        """Take one message of the reply queue to whoever waits for it. Raises nothing."""
-        try:
-            if frame.ticket is not None:
-                self._deliver_answer(frame.ticket, frame)
-            else:
-                self._deliver_reply(frame)
-        except Malformed as error:
-            self._drop(frame, error)
-        except Exception as error:  # a bug here; the reader must survive it
-            self._log.exception("a reply could not be delivered")
-            self._drop(frame, Malformed(repr(error)))
+        """Take one message of the reply queue to whoever waits for it; raises nothing."""
+        self._survive(self._deliver_frame, frame, frame.correlation_id)
 
-    def _deliver_reply(self, frame: Frame) -> None:
-        known = self._pending.get(frame.correlation_id) if frame.correlation_id else None
-        if frame.correlation_id and known is None:
+    def deliver_meta(self, meta: dict[str, Any]) -> None:
+        """Take a task's state, of parse_meta, to whoever waits for it; raises nothing."""
+        self._survive(self._deliver_meta, meta, meta["task_id"])
+
+    def _survive(self, deliver: Callable[[T], object], what: T, task_id: str | None) -> None:
+        """Deliver; what cannot be is dropped and counted, and the reader goes on."""
+        try:
+            deliver(what)
+        except Malformed as error:
+            self._drop(task_id, error)
+        except Exception as error:  # a bug here, which must not hurt other calls
+            self._log.exception("a reply could not be delivered")
+            self._drop(task_id, Malformed(repr(error)))
+
+    def _deliver_frame(self, frame: Frame) -> None:
+        if frame.ticket is not None:
+            self._deliver_answer(frame.ticket, frame)
+            return
+        if frame.correlation_id and frame.correlation_id not in self._pending:
             self.counters["unclaimed"] += 1
             return
-        if frame.compression is not None:
-            raise Malformed(f"compressed ({frame.compression!r}); compressed replies are not read")
-        check_size(frame, self.max_reply)
-        self.deliver_meta(parse_meta(frame.body, frame.content_type), known)
+        check(frame, self.max_reply)
+        meta = parse_meta(frame.body)
+        if frame.correlation_id and frame.correlation_id != meta["task_id"]:
+            self.counters["unclaimed"] += 1
+            return
+        self._deliver_meta(meta)
 
-    def deliver_meta(self, meta: dict[str, Any], known: Pending | None = None) -> None:
-        """Take a task's state to whoever waits for it."""
-        pending = self._pending.get(meta["task_id"]) if known is None else known
-        if pending is None or pending.id != meta["task_id"]:
+    def _deliver_meta(self, meta: dict[str, Any]) -> None:
+        pending = self._pending.get(meta["task_id"])
+        if pending is None:
             self.counters["unclaimed"] += 1
             return
         outcome = to_outcome(meta, pending.task, self.registry, worker_of(meta, pending.last))
@@ -205,17 +212,13 @@ class ReplyTable:
         if answer is None:
             self.counters["unclaimed"] += 1
             return
-        check_size(frame, MAX_ANSWER)
-        try:
-            body = loads(frame.body)
-        except BAD_JSON as error:
-            raise Malformed(f"no JSON: {error}") from error
-        answer(ticket, body)
+        check(frame, MAX_ANSWER)
+        answer(ticket, read_json(frame.body))
 
-    def _drop(self, frame: Frame, error: Malformed) -> None:
+    def _drop(self, task_id: str | None, error: Malformed) -> None:
         """Count a malformed message; only the call that it names fails by it."""
         self.counters["malformed"] += 1
-        pending = self._pending.get(frame.correlation_id) if frame.correlation_id else None
+        pending = self._pending.get(task_id) if task_id else None
         if pending is not None:
             pending.fail(ResultError(f"the reply to {pending.task} cannot be read: {error}",
                                      task_id=pending.id))  # fmt: skip
@@ -253,12 +256,14 @@ class TableTransport(CallTransport):
         self.table.forget(task_id)
 
 
-def check_size(frame: Frame, limit: int) -> None:
-    """Refuse what is too large to be parsed.
+def check(frame: Frame, limit: int) -> None:
+    """Refuse a message that cannot be read, or that is too large to be parsed.
 
     Raises:
-        Malformed: it is larger than the limit, in bytes.
+        Malformed: it has a problem, or its body is larger than the limit, in bytes.
     """
+    if frame.problem:
+        raise Malformed(frame.problem)
     if len(frame.body) > limit:
         raise Malformed(f"{len(frame.body):,} bytes, more than the limit of {limit:,}")
 

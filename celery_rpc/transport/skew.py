@@ -7,8 +7,9 @@ from typing import Any
 #: Seconds between two looks, and seconds after which older looks count no more.
 EVERY, WINDOW = 1.0, 60.0
 
-#: What is less, in seconds, is taken for the time that a reply takes.
-NOTICEABLE = 1.0
+#: What is less, in seconds, is taken for the time that a reply takes; what is more, for no clock at
+#: all: a reply may say any time, and all later calls would be allowed for it.
+NOTICEABLE, FURTHEST = 1.0, 86_400.0
 
 
 class Skew:
@@ -33,9 +34,17 @@ class Skew:
         if now - self._looked_at < EVERY and self._ahead < NOTICEABLE:
             return
         self._looked_at = now
-        try:
-            ahead = datetime.fromisoformat(date_done).timestamp() - time()
-        except (TypeError, ValueError, OverflowError, OSError):
+        ahead = seconds_ahead(date_done)
+        if ahead is None or ahead > FURTHEST:
             return
         if ahead > self._ahead or now - self._began_at > WINDOW:
             self._ahead, self._began_at = ahead, now
+
+
+def seconds_ahead(date_done: Any) -> float | None:
+    """Return how many seconds a time is ahead of our clock; None if it is no time with a zone."""
+    try:
+        done = datetime.fromisoformat(date_done)
+        return None if done.tzinfo is None else done.timestamp() - time()
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None

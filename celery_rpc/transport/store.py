@@ -14,7 +14,8 @@ from celery_rpc.config import ClientOptions
 from celery_rpc.deadline import Deadline
 from celery_rpc.transport.base import LinkDown
 from celery_rpc.transport.endpoint import Endpoint
-from celery_rpc.transport.outcome import Malformed, parse_meta
+from celery_rpc.transport.outcome import parse_meta
+from celery_rpc.transport.received import Malformed
 from celery_rpc.transport.replies import ReplyTable
 from celery_rpc.transport.wire import BROKEN, Wire, translated
 from celery_rpc.url import masked

@@ -1,17 +1,16 @@
 """Waiting: the messages that wait in a queue, read and left where they are."""
 
+import json
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kombu.utils.json import loads
-
 from celery_rpc.address import Address
 from celery_rpc.deadline import Deadline
 from celery_rpc.transport.amqp import AmqpLink
 from celery_rpc.transport.base import Link
-from celery_rpc.transport.outcome import BAD_JSON
+from celery_rpc.transport.received import Malformed, read_json
 from celery_rpc.transport.redis import RedisLink
 
 #: Messages that Redis is asked for at once, and bytes after which no more are read.
@@ -81,11 +80,11 @@ def in_rabbitmq(channel: Any, queue: str, limit: int) -> list[Message]:
 def opened(raw: bytes) -> tuple[Any, Any, Any]:
     """Open the envelope in which kombu keeps a message on Redis."""
     try:
-        envelope = loads(raw)
+        envelope = json.loads(raw)
         body, properties = envelope["body"], envelope.get("properties") or {}
         if properties.get("body_encoding") == "base64":
             body = b64decode(body)
-    except BAD_JSON:
+    except Exception:  # whoever publishes chooses what stands there
         return b"", {}, {}
     return body, envelope.get("headers"), envelope
 
@@ -99,9 +98,9 @@ def to_message(body: Any, headers: Any, properties: Any) -> Message:
         how = headers.get("compression") or kind or "no kombu message"
         return Message(task, task_id, problem=f"it is not read: {str(how)[:80]}")
     try:
-        read = loads(body)
-    except BAD_JSON as error:
-        return Message(task, task_id, problem=f"it is no JSON: {error}"[:200])
+        read = read_json(body if isinstance(body, bytes) else str(body).encode())
+    except (Malformed, ValueError) as error:
+        return Message(task, task_id, problem=f"it is {error}"[:200])
     if isinstance(read, dict):
         task, task_id = str(read.get("task", task)), str(read.get("id", task_id))
         args, kwargs = read.get("args") or [], read.get("kwargs") or {}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from celery_rpc import DeadlineExceeded, Overloaded, RemoteError, ResultError, connect
-from tests.servers import Broker, Forger, wait_until
+from tests.servers import Broker, Forger, RedisBroker, wait_until
 
 pytestmark = pytest.mark.usefixtures("worker")
 
@@ -155,6 +155,73 @@ def test_R37_headers_that_cannot_be_read_are_as_none(
     assert reply.get(timeout=5) == 7
     assert innocent.get(timeout=5) == 0.5
     assert client.status()["reconnects"] == 0
+
+
+#: What may stand where a text should, and what that does to an item of a Redis list.
+NO_TEXT: list[Any] = [["x"], {"x": 1}, 7, True]
+ODD_FIELDS = [
+    *({"properties": {"correlation_id": each}} for each in NO_TEXT),
+    *({"headers": {"ticket": each}} for each in NO_TEXT),
+    *({"headers": {"compression": each}} for each in NO_TEXT),
+    *({"content-type": each} for each in NO_TEXT),
+    *({"body": each} for each in NO_TEXT),
+    {"properties": ["x"]},
+    {"headers": ["x"]},
+    {"properties": {"body_encoding": "base64"}, "body": "\u00e9"},
+]
+
+
+def ends_well(client: Any, malformed: int) -> None:
+    """Wait until so many messages were counted, and see that calls go on over the same link."""
+    wait_until(lambda: client.status()["malformed"] == malformed, timeout=5, what="all of them")
+    assert client.calc.add(1, 1) == 2
+    assert client.calc.add.delay(1, 1).get(timeout=5) == 2
+    assert client.status()["reconnects"] == 0
+
+
+@pytest.mark.parametrize("broker", ["redis"], indirect=True)
+def test_R37_a_field_of_a_wrong_type_is_put_aside_and_not_read_again(
+    client: Any, queue: str, forger: Forger, broker: Broker
+) -> None:
+    innocent = client.calc.sleep.delay(0.3)
+    for fields in ODD_FIELDS:
+        forger.put_fields(queue, **fields)
+    ends_well(client, len(ODD_FIELDS))
+    assert innocent.get(timeout=5) == 0.3
+    assert isinstance(broker.server, RedisBroker)
+    with broker.server.client(broker.url) as server:
+        wait_until(lambda: server.llen(f"{queue}.taken") == 1, timeout=10, what="them to be gone")
+
+
+@pytest.mark.parametrize("broker", ["rabbitmq"], indirect=True)
+def test_R37_a_header_of_a_wrong_type_is_put_aside(client: Any, queue: str, forger: Forger) -> None:
+    innocent, tickets = client.calc.sleep.delay(0.3), (["x"], {"x": 1}, 7, True)
+    for each in tickets:
+        forger.put(queue, b"{}", ticket=each)
+        victim = client.calc.sleep.delay(0.3)
+        forger.put(queue, b"{}", correlation_id=victim.id, compression=each)
+        with pytest.raises(ResultError, match="compressed"):
+            victim.get(timeout=5)
+    ends_well(client, 2 * len(tickets))
+    assert innocent.get(timeout=5) == 0.3
+
+
+DATES = ["9999-12-31T23:59:59.999999", "9999-12-31T23:59:59+00:00", "0001-01-01T00:00:00+00:00",
+         "2999-01-01T00:00:00Z", "2999-01-01", 1e300, {"__type__": "datetime",
+         "__value__": "9999-12-31T23:59:59+00:00"}]  # fmt: skip
+
+
+def test_R24_R36_no_time_that_a_reply_says_hurts_another_call(
+    client: Any, queue: str, forger: Forger
+) -> None:
+    for number, date in enumerate(DATES):
+        reply = client.calc.sleep.delay(0.3)
+        forger.reply(queue, reply.id, number, date_done=date)
+        assert reply.get(timeout=5) == number
+        client.caller.transport.skew.note(date)  # as the next reply would, a second later
+        assert client.status()["clock_skew"] == 0
+        assert client.calc.add.options(expires=10)(1, 1) == 2
+        assert asyncio.run(client.calc.add.aio(1, 1)) == 2
 
 
 def test_R38_an_innocent_call_is_not_lost_behind_thousands_of_strangers(

@@ -16,9 +16,9 @@ from celery_rpc import EncodeError
 from celery_rpc.address import Address
 from celery_rpc.transport import frames
 from celery_rpc.transport.amqp_errors import encoded
-from celery_rpc.transport.base import Frame
 from celery_rpc.transport.headers import Headers, SharedHeaders
 from celery_rpc.transport.message import Envelope
+from celery_rpc.transport.received import Frame
 
 FRAME_MAX = 4096
 

@@ -59,7 +59,20 @@ def saved_with(value: Any, place: str) -> bytes:
     return json.dumps(files[place]).encode()
 
 
+#: What a message may be made of, and the names of what it holds.
+TYPES = st.sampled_from(["application/json", "application/x-python-serialize", "utf-8"]) | JSON
+BODIES = JSON.map(json.dumps) | JSON
+IDS = st.sampled_from(["a", "another", "", None]) | JSON
+PROPERTIES = (
+    st.fixed_dictionaries({"correlation_id": IDS}, optional={"body_encoding": TYPES}) | JSON
+)
+HEADERS = st.fixed_dictionaries({}, optional={"ticket": IDS, "compression": TYPES}) | JSON
+FIELDS = {"body": BODIES, "content-type": TYPES, "content-encoding": TYPES,
+          "properties": PROPERTIES, "headers": HEADERS}  # fmt: skip
+
 BYTES = {
+    "item": (st.fixed_dictionaries({}, optional=FIELDS) | JSON).map(json.dumps).map(str.encode),
+    "fields": st.tuples(*FIELDS.values()).map(json.dumps).map(str.encode),
     "catalog": st.builds(
         damaged, catalogs, st.integers(0, 5_000), st.integers(0, 20), st.binary(max_size=9)
     )

@@ -206,7 +206,11 @@ def test_R24_the_header_allows_for_clocks_that_are_ahead_and_the_broker_counts_f
         assert 25_000 < (envelope.ttl or 0) <= 30_000
 
 
-@pytest.mark.parametrize("junk", [None, 5, "", "yesterday", "9" * 400, {"a": 1}], ids=repr)
+NO_TIMES = [None, 5, "", "yesterday", "9" * 400, {"a": 1}, "2999-01-01T00:00:00",
+            "9999-12-31T23:59:59+00:00", "0001-01-01T00:00:00+14:00"]  # fmt: skip
+
+
+@pytest.mark.parametrize("junk", NO_TIMES, ids=repr)
 def test_R24_a_time_that_is_none_changes_nothing(junk: Any) -> None:
     skew = Skew()
     skew.note(junk)

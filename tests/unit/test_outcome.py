@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from celery_rpc import CallCancelled, NoSuchTask, RemoteError, WorkerLost
 from celery_rpc.pending import Outcome, Update
-from celery_rpc.transport.outcome import Malformed, parse_meta, to_outcome, worker_of
+from celery_rpc.transport.outcome import parse_meta, to_outcome, worker_of
+from celery_rpc.transport.received import Malformed
 
 
 def failure(kind: str, message: Any = ("boom",), module: str = "builtins") -> dict[str, Any]:
@@ -116,11 +117,6 @@ def test_celerys_own_failures_have_their_own_classes(kind: str, module: str, our
 def test_malformed_bodies_are_malformed(body: bytes) -> None:
     with pytest.raises(Malformed):
         parse_meta(body)
-
-
-def test_only_json_is_read() -> None:
-    with pytest.raises(Malformed, match="content type"):
-        parse_meta(b"cos\nsystem\n(S'true'\ntR.", "application/x-python-serialize")
 
 
 JSON = st.recursive(
