@@ -271,6 +271,10 @@ class LiveCaller:
         """Give the reply of a call by its id."""
         return Reply(self.transport.pending(task_id), self)
 
+    def expected(self, task_id: str) -> Pending | None:
+        """Return what somebody waits by for a call's reply, if anybody does."""
+        return self.transport.expected(task_id)
+
     def check_step(self, step: "Step") -> bool:
         """Tell whether a step will answer.
 
@@ -330,11 +334,10 @@ class LiveCaller:
         except RpcError:
             log.exception("the errback of %s could not be called", task_id)
 
-    def revoke(self, pendings: Sequence[Pending], terminate: bool, signal: str) -> None:
+    def revoke(self, task_ids: Sequence[str], terminate: bool, signal: str) -> None:
         """Ask every worker to drop calls, without waiting for answers."""
-        ids = [pending.id for pending in pendings if not pending.done]
-        if ids:
-            revoke(self.transport, ids, terminate=terminate, signal=signal)
+        if task_ids:
+            revoke(self.transport, task_ids, terminate=terminate, signal=signal)
 
     def close(self) -> None:
         """Disconnect; what is pending fails."""

@@ -1,8 +1,10 @@
 """Pending: what is known so far of one call that was sent, and who waits for it."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -130,6 +132,15 @@ class Pending:
         for watcher in watchers:
             watcher()
 
+    def take_updates(self) -> Iterator[Update]:
+        """Yield the updates that nobody has read yet."""
+        while self.updates:
+            try:
+                update = self.updates.popleft()
+            except IndexError:  # another thread, which follows the call too, was quicker
+                return
+            yield update
+
     def on_done(self, callback: Callback) -> None:
         """Call back when the call has ended; at once when it has."""
         with self._lock:
@@ -173,6 +184,39 @@ class Pending:
             if self.outcome is None:
                 self.forget(gate.release)
         return self.outcome
+
+
+@contextmanager
+def all_of(pendings: Sequence[Pending], *, or_failure: bool) -> Iterator[Pending]:
+    """Provide a Pending that ends with the last of several.
+
+    Args:
+        or_failure: it ends with the first of them that fails, if one does.
+    """
+    together = Pending("", "the group")
+    left = len(pendings)
+    lock = Lock()
+
+    def ended(pending: Pending) -> None:
+        nonlocal left
+        with lock:
+            left -= 1
+        outcome = pending.outcome
+        if or_failure and outcome is not None and outcome.error is not None:
+            together.resolve(outcome)
+        elif left == 0:
+            together.resolve(Outcome("SUCCESS"))
+
+    if not pendings:
+        together.resolve(Outcome("SUCCESS"))
+    callbacks = [(pending, partial(ended, pending)) for pending in pendings]
+    try:
+        for pending, callback in callbacks:
+            pending.on_done(callback)
+        yield together
+    finally:
+        for pending, callback in callbacks:
+            pending.forget(callback)
 
 
 def exceeded(pending: Pending, hint: str = "") -> DeadlineExceeded:

@@ -21,9 +21,9 @@ class Updates:
         try:
             while True:
                 changed.clear()
-                yield from self._drain()
+                yield from self.pending.take_updates()
                 if self.pending.done:
-                    yield from self._drain()
+                    yield from self.pending.take_updates()
                     return
                 if not changed.wait(self.until.remaining()):
                     raise exceeded(self.pending)
@@ -32,21 +32,13 @@ class Updates:
 
     async def __aiter__(self) -> AsyncIterator[Update]:
         while True:
-            for update in self._drain():
+            for update in self.pending.take_updates():
                 yield update
             if self.pending.done:
-                for update in self._drain():
+                for update in self.pending.take_updates():
                     yield update
                 return
             if self.until.passed:
                 raise exceeded(self.pending)
             if not self.pending.updates:
                 await loops.next_update(self.pending, self.until)
-
-    def _drain(self) -> Iterator[Update]:
-        while self.pending.updates:
-            try:
-                update = self.pending.updates.popleft()
-            except IndexError:  # another thread, which follows it too, was quicker
-                return
-            yield update

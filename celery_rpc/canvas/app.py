@@ -101,8 +101,7 @@ class Control:
         self, task_id: Any, terminate: bool = False, signal: str | None = None, **compat: Any
     ) -> None:
         """Ask every worker to drop one call or several, without waiting for answers."""
-        pendings = [self.client.reply(each).pending for each in listed(task_id)]
-        self.client.revoke(pendings, terminate, signal or "SIGTERM")
+        self.client.revoke(listed(task_id), terminate, signal or "SIGTERM")
 
 
 class Gathering:
@@ -139,7 +138,7 @@ class Gathering:
 class ReplyBackend(Backend):  # type: ignore[misc]
     """What celery.result and celery.canvas ask of a backend, answered by the client's replies."""
 
-    supports_native_join = False
+    supports_native_join = True
     is_async = True
     persistent = False
 

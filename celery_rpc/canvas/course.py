@@ -13,10 +13,15 @@ Moved = Callable[[int, StepState], object]
 
 
 class Course:
-    """The states and values of a graph's nodes. One thread at a time may move it on."""
+    """The states and values of a graph's nodes. One thread at a time may move it on.
 
-    def __init__(self, nodes: Sequence[Node], moved: Moved) -> None:
+    Args:
+        ends: the nodes whose values are those of the run.
+    """
+
+    def __init__(self, nodes: Sequence[Node], ends: Sequence[Node], moved: Moved) -> None:
         self.nodes = nodes
+        self.ends = ends
         self.states = [StepState.WAITING] * len(nodes)
         self.values: list[Any] = [None] * len(nodes)
         self.failures: dict[int, Outcome] = {}
@@ -29,6 +34,9 @@ class Course:
             for parent in node.after:
                 self._followers[parent.index].append(node.index)
         self._left = len(nodes)
+        self._ends_left = {node.index for node in ends}
+        #: How the run ends for those who wait for its value; None while that is open.
+        self.verdict = None if ends else Outcome("SUCCESS", [])
 
     @property
     def over(self) -> bool:
@@ -91,12 +99,23 @@ class Course:
                 self.end(index, state)
 
     def end(self, index: int, state: StepState) -> None:
-        """Take a node for ended."""
+        """Set the state of a node that has ended."""
         self._left -= 1
+        if index in self._ends_left and self.verdict is None:
+            self._judge(index)
         self.move(index, state)
 
+    def _judge(self, index: int) -> None:
+        """Decide how the run ends: the first failure of an end decides, whatever still runs."""
+        self._ends_left.remove(index)
+        if index in self.failures:
+            self.verdict = self.failures[index]
+        elif not self._ends_left:
+            values = [self.values[node.index] for node in self.ends]
+            self.verdict = Outcome("SUCCESS", values[0] if len(values) == 1 else values)
+
     def move(self, index: int, state: StepState) -> None:
-        """Take a node for come so far."""
+        """Set the state of a node."""
         self.states[index] = state
         self._moved(index, state)
 

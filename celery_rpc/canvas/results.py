@@ -1,17 +1,19 @@
 """Results of canvases, as Celery gives them: replies with parents and children, and groups."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, Protocol, cast
 
 from typing_extensions import TypeVar
 
+from celery_rpc import loops
 from celery_rpc.canvas.nodes import Gate, Join, Node, Step
 from celery_rpc.canvas.stock import GroupResult
 from celery_rpc.config import UNSET, Unset
 from celery_rpc.deadline import Deadline
 from celery_rpc.errors import DeadlineExceeded
-from celery_rpc.pending import Pending
+from celery_rpc.pending import Outcome, Pending, all_of
 from celery_rpc.reply import Reply
 
 #: The values of all members: a list; or for type checkers a tuple, where they are of several types.
@@ -127,18 +129,24 @@ class GroupReply(GroupBase, Generic[Values]):
 
         Args:
             timeout: seconds from now for all of them. Left out: the client's default.
-            propagate: raise the first member's error; False puts errors into the list.
+            propagate: raise the error of the first member that fails, without waiting for the
+                others; False waits for all, and puts errors into the list.
             callback: called with each id and value; the list is empty then.
+            on_message: called with every state that is heard of a member meanwhile.
 
         Raises:
-            DeadlineExceeded: not all were there in time.
+            DeadlineExceeded: not all were there in time, and none had failed.
+            RemoteError: a member raised.
+            RpcError: a member failed; the class says how.
         """
         deadline = self._deadline(timeout)
+        with all_of(self._awaited(), or_failure=propagate) as together:
+            if on_message is not None:
+                self._tell(on_message, together, deadline)
+            raise_failure(together.wait(deadline))
         values: list[Any] = []
         for result in self.results:
-            value = result.get(
-                timeout=deadline.remaining(), propagate=propagate, on_message=on_message
-            )
+            value = result.get(timeout=deadline.remaining(), propagate=propagate)
             if callback is None:
                 values.append(value)
             else:
@@ -146,6 +154,33 @@ class GroupReply(GroupBase, Generic[Values]):
         return cast("Values", values)
 
     join = join_native = get
+
+    def _awaited(self) -> list[Pending]:
+        """Return the calls that have to end before all values are there."""
+        return [reply.pending for reply in leaves(self) if not reply.ignored]
+
+    def _tell(
+        self,
+        on_message: Callable[[dict[str, Any]], object],
+        together: Pending,
+        deadline: Deadline,
+    ) -> None:
+        """Call back with the members' states until the wait is over."""
+        changed: SimpleQueue[Pending] = SimpleQueue()
+        watchers = [(each, partial(changed.put, each)) for each in (*self._awaited(), together)]
+        for pending, watcher in watchers:
+            pending.watch(watcher)
+        try:
+            while (pending := changed.get(timeout=deadline.remaining())) is not together:
+                for update in pending.take_updates():
+                    on_message(
+                        {"task_id": pending.id, "status": update.state, "result": update.meta}
+                    )
+        except Empty:  # the deadline has passed
+            return
+        finally:
+            for pending, watcher in watchers:
+                pending.forget(watcher)
 
     def _deadline(self, timeout: float | Unset | None) -> Deadline:
         if not isinstance(timeout, Unset):
@@ -157,6 +192,8 @@ class GroupReply(GroupBase, Generic[Values]):
 
     async def _await(self, deadline: Deadline | None = None) -> Values:
         deadline = deadline or self._deadline(UNSET)
+        with all_of(self._awaited(), or_failure=True) as together:
+            raise_failure(await loops.outcome_of(together, deadline))
         values = [await result._await(deadline) for result in self.results]
         return cast("Values", values)
 
@@ -191,9 +228,8 @@ class GroupReply(GroupBase, Generic[Values]):
         timeout: float | None = None,
     ) -> None:
         """Ask every worker to drop all of it."""
-        self.client.revoke(
-            [member.pending for member in leaves(self)], terminate, signal or "SIGTERM"
-        )
+        open_ones = [member.id for member in leaves(self) if not member.done]
+        self.client.revoke(open_ones, terminate, signal or "SIGTERM")
 
     def then(self, callback: Any, on_error: Any = None, weak: bool = False) -> Any:
         """Call ``callback(self)`` when all members have ended."""
@@ -263,6 +299,12 @@ def as_they_end(results: Sequence[Any], deadline: Deadline) -> Iterator[tuple[st
             raise DeadlineExceeded(f"{left} of {len(results)} results were not there") from None
         group = isinstance(result, GroupResult)
         yield result.id, result.results if group else result._get_task_meta()
+
+
+def raise_failure(outcome: Outcome | None) -> None:
+    """Raise the error of a call that failed."""
+    if outcome is not None and outcome.error is not None:
+        raise outcome.error.with_traceback(None)
 
 
 def leaves(result: Any) -> Iterator[Reply[Any]]:

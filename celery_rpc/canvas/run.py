@@ -68,7 +68,7 @@ class Run:
         self._ends = ends
         self._limit = limit
         self._on_change = on_change
-        self._course = Course(graph.nodes, self._moved)
+        self._course = Course(graph.nodes, ends, self._moved)
         #: The nodes' own where somebody has frozen them; a graph can be run again.
         self._ids = [node.id or self.client.new_id() for node in graph.nodes]
         self._flying: dict[int, Pending] = {}
@@ -80,6 +80,10 @@ class Run:
         self._alarms: dict[int, Alarm] = {}
         self._inbox: deque[Callable[[], object]] = deque()
         self._lock = Lock()
+        #: Ends with the value, or the first failure of an end ...
+        self._value = Pending(self.id, "the run", deadline)
+        self._value.decode = self._read_ends
+        #: ... and this with the last of the steps.
         self._over = Pending(self.id, "the run", deadline)
         renew_after_fork(self)
 
@@ -99,8 +103,6 @@ class Run:
             if isinstance(node, Given):
                 self._await(node.index, self.id_of(node))
         self._course.begin()
-        if not self.graph.nodes:
-            self._finish()
 
     def _await(self, index: int, task_id: str) -> None:
         pending = self.client.reply(task_id).pending
@@ -115,6 +117,7 @@ class Run:
                 while self._inbox:
                     self._inbox.popleft()()
                     self._send_ready()
+                    self._tell_ends()
             finally:
                 self._lock.release()
 
@@ -220,24 +223,21 @@ class Run:
                 self._on_change(node, state)
             except Exception:  # it is the user's, and the run goes on
                 log.exception("a callback of %r failed", self)
-        asked = self._asked.get(index) if state in ENDED else None
-        if asked is not None:
-            asked.resolve(self._course.outcome(index))
-        if self._course.over:
-            self._finish()
+        if state in ENDED:
+            # Its id may be known elsewhere, too: frozen before, or kept by Celery's own results.
+            for waiting in (self._asked.get(index), self.client.expected(self._ids[index])):
+                if waiting is not None and not waiting.done:
+                    waiting.resolve(self._course.outcome(index))
 
-    def _finish(self) -> None:
-        for alarm in self._alarms.values():
-            alarm.cancel()
-        self._alarms.clear()
-        failures = self._course.failures
-        failed = [failures[node.index] for node in self._ends if node.index in failures]
-        if failed:
-            self._over.resolve(failed[0])
-            return
-        self._over.decode = self._read_ends
-        values = [self._course.values[node.index] for node in self._ends]
-        self._over.resolve(Outcome("SUCCESS", values[0] if len(values) == 1 else values))
+    def _tell_ends(self) -> None:
+        """Tell those who wait for the value, or for the last step."""
+        if self._course.verdict is not None:
+            self._value.resolve(self._course.verdict)
+        if self._course.over and not self._over.done:
+            for alarm in self._alarms.values():
+                alarm.cancel()
+            self._alarms.clear()
+            self._over.resolve(Outcome("SUCCESS"))
 
     def _read_ends(self, value: Any) -> Any:
         """Give the value of the run in the types that its last tasks declare."""
@@ -351,10 +351,13 @@ class Run:
 
     @property
     def done(self) -> bool:
+        """True once every step has ended."""
         return self._over.done
 
     def get(self, timeout: float | Unset | None = UNSET) -> Any:
         """Wait for the value: that of the last step, or of several a list.
+
+        The first failure that the value depends on ends the wait; other steps go on.
 
         Args:
             timeout: seconds from now. Left out: until the run's deadline where it has one, else
@@ -365,10 +368,10 @@ class Run:
             RemoteError: a step raised.
             RpcError: a step failed; the class says how.
         """
-        return Reply(self._over, self.client).get(timeout)  # type: ignore[arg-type]
+        return Reply(self._value, self.client).get(timeout)  # type: ignore[arg-type]
 
     def __await__(self) -> Generator[Any, None, Any]:
-        return Reply(self._over, self.client).__await__()  # type: ignore[arg-type]
+        return Reply(self._value, self.client).__await__()  # type: ignore[arg-type]
 
     def cancel(self, *, terminate: bool = False, signal: str = "SIGTERM") -> RunStatus:
         """Send nothing more, ask the workers to drop what was sent, and say how it stands.
@@ -377,7 +380,7 @@ class Run:
             terminate: stop steps where they run (pools of processes can).
             signal: what a running one is sent.
         """
-        flying = list(self._flying.values())
+        flying = [pending.id for pending in list(self._flying.values())]
         self._post(partial(self._stop, StepState.CANCELLED, cancelled))
         self.client.revoke(flying, terminate, signal)
         self._over.wait(Deadline.after(1.0))
@@ -387,7 +390,7 @@ class Run:
         """In a child process: the run goes on in the parent alone."""
         self._lock = Lock()
         self._inbox.clear()
-        for each in (self._over, *self._asked.values()):
+        for each in (self._value, self._over, *self._asked.values()):
             if not each.done:
                 each.abandon(ClientClosed("this run is of the process that forked this one"))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from celery_rpc.call import Target
 from celery_rpc.canvas.graph import Graph
 from celery_rpc.canvas.launch import check, launch, started
-from celery_rpc.canvas.lowering import is_empty
+from celery_rpc.canvas.lowering import is_empty, only_member
 from celery_rpc.canvas.plan import Plan, plan_of
 from celery_rpc.canvas.stock import (
     Chain,
@@ -152,6 +152,11 @@ class chain(Canvas, FoldingChain):  # type: ignore[misc] # noqa: N801
         steps = list(tasks[0]) if len(tasks) == 1 and is_many(tasks[0]) else list(tasks)
         super().__init__(steps, **options)
 
+    def freeze(self, *args: Any, **kwargs: Any) -> Any:
+        """Give its tasks their ids, and return the reply that will come to the last one."""
+        self.tasks = with_chords(self.tasks, self._app)  # Celery's would freeze copies of groups
+        return super().freeze(*args, **kwargs)
+
 
 class group(Canvas, Group):  # type: ignore[misc] # noqa: N801
     """Tasks at once; their results are a list."""
@@ -258,6 +263,17 @@ def steps_of(signature: Any) -> list[Any]:
     if isinstance(signature, Chain) and not signature.options and not signature.args:
         return list(signature.tasks)
     return [signature]
+
+
+def with_chords(steps: Iterable[Any], app: Any) -> list[Any]:
+    """Return the steps of a chain with each group that another step follows as a chord."""
+    parts = [only_member(part) for step in steps for part in steps_of(to_signature(step))]
+    made: list[Any] = []
+    for step in reversed([part for part in parts if not is_empty(part)] or parts[:1]):
+        if isinstance(step, Group) and made:
+            step = chord(step, made.pop(), app=app)
+        made.append(step)
+    return made[::-1]
 
 
 def members_of(signature: Any) -> list[Any]:

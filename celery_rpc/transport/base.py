@@ -198,6 +198,10 @@ class CallTransport(ABC):
         """Give what is known of a call by its id; registers an unknown one."""
 
     @abstractmethod
+    def expected(self, task_id: str) -> Pending | None:
+        """Return what is known of a call whose reply somebody waits for; None: nobody does."""
+
+    @abstractmethod
     def hold(self, pending: Pending) -> None:
         """Keep a call that nobody else keeps, until it has ended."""
 

@@ -105,6 +105,10 @@ class ReplyTable:
         task_id = pending.id  # the callback must not keep the Pending itself
         pending.on_done(lambda: self._held.pop(task_id, None))
 
+    def expected(self, task_id: str) -> Pending | None:
+        """Return what somebody waits by for a call's reply, if anybody does."""
+        return self._pending.get(task_id)
+
     def forget(self, task_id: str) -> None:
         """Expect no reply any more."""
         with self._lock:
@@ -248,6 +252,9 @@ class TableTransport(CallTransport):
     """A transport whose calls are in a table."""
 
     table: ReplyTable
+
+    def expected(self, task_id: str) -> Pending | None:
+        return self.table.expected(task_id)
 
     def hold(self, pending: Pending) -> None:
         self.table.hold(pending)

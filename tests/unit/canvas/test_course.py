@@ -12,7 +12,9 @@ from celery_rpc.pending import Outcome
 def course_of(nodes: Nodes) -> tuple[Course, list[tuple[int, StepState]]]:
     """Give the course of a graph, and where it tells what has moved."""
     moves: list[tuple[int, StepState]] = []
-    return Course(nodes.nodes, lambda index, state: moves.append((index, state))), moves
+    return Course(
+        nodes.nodes, nodes.nodes[-1:], lambda index, state: moves.append((index, state))
+    ), moves
 
 
 def step(nodes: Nodes, *after: Node) -> Any:
