@@ -55,8 +55,8 @@ ROOMS: dict[str, set[str]] = {
     "codegen": {"errors", "file", "model", "schema", "signature"},
     "clock": {"fork"},
     "canvas": {
-        "address", "call", "clock", "config", "deadline", "encoding", "errors", "fork", "pending",
-        "plain", "reply", "retry", "unencodable",
+        "address", "call", "clock", "config", "deadline", "encoding", "errors", "fork", "loops",
+        "pending", "plain", "reply", "retry", "unencodable",
     },
     "unresolved": {"encoding"},
     "proxy": {
