@@ -6,7 +6,6 @@ came; methods that have an answer are run by the reader's own thread.
 """
 
 import logging
-import os
 import select
 import ssl
 from collections.abc import Callable, Mapping, Sequence
@@ -40,6 +39,7 @@ from celery_rpc.transport.lowwater import can_be_raised, low_water
 from celery_rpc.transport.message import Envelope
 from celery_rpc.transport.outbound import WRITE_TIMEOUT, Outbound
 from celery_rpc.transport.received import Frame
+from celery_rpc.transport.waker import Waker
 from celery_rpc.url import masked
 
 log = logging.getLogger("celery_rpc.amqp")
@@ -64,8 +64,7 @@ class AmqpLink(Link):
         self._connection: Any = None
         self._frames: list[Frame] = []
         self._errands = Errands(str(options.broker), self.interrupt)
-        self._wake_out, self._wake_in = os.pipe()
-        os.set_blocking(self._wake_in, False)
+        self._waker = Waker()
         self._poll: Any = None
         self._inbound: Any = None
         #: What the last wait() found: bytes to read; replies that nobody has acknowledged for long.
@@ -136,7 +135,7 @@ class AmqpLink(Link):
         sock.settimeout(min(WRITE_TIMEOUT, 2 * self.options.heartbeat))
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
-        self._poll.register(self._wake_out, select.POLLIN)
+        self._poll.register(self._waker, select.POLLIN)
         return kept
 
     def _declare_reply_queue(self) -> bool:
@@ -188,9 +187,9 @@ class AmqpLink(Link):
         if isinstance(sock, ssl.SSLSocket) and sock.pending():
             return True
         ready = [descriptor for descriptor, _ in self._poll.poll(1000 * seconds)]
-        if self._wake_out in ready:
-            os.read(self._wake_out, 4096)
-            ready.remove(self._wake_out)
+        if self._waker.fileno() in ready:
+            self._waker.clear()
+            ready.remove(self._waker.fileno())
         return bool(ready)
 
     def receive(self) -> Sequence[Frame]:
@@ -253,8 +252,7 @@ class AmqpLink(Link):
         self._frames.append(Frame(b"null", ticket=ticket))
 
     def interrupt(self) -> None:
-        with suppress(OSError):
-            os.write(self._wake_in, b"!")
+        self._waker.wake()
 
     # ----- writing: any thread
 
@@ -362,8 +360,7 @@ class AmqpLink(Link):
                     self._channels["replies"].queue_delete(self.reply_queue)
                     connection.close()
         self._drop()
-        os.close(self._wake_in)
-        os.close(self._wake_out)
+        self._waker.close()
 
     def abandon(self) -> None:
         sock = getattr(getattr(self._connection, "_transport", None), "sock", None)
@@ -371,5 +368,4 @@ class AmqpLink(Link):
         self._closed = True
         if sock is not None:
             sock.close()
-        os.close(self._wake_in)
-        os.close(self._wake_out)
+        self._waker.abandon()
