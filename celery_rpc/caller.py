@@ -28,7 +28,7 @@ from celery_rpc.errors import (
 )
 from celery_rpc.model import BUILTIN_PREFIX, Catalog, Service, TaskSpec
 from celery_rpc.nested import inherited_deadline
-from celery_rpc.pending import Pending
+from celery_rpc.pending import Pending, exceeded
 from celery_rpc.proxy import no_such_task
 from celery_rpc.reply import Cancellation, Reply
 from celery_rpc.signature import DeclaredError, TaskSignature
@@ -352,8 +352,12 @@ class LiveCaller:
         return self.options.timeout
 
     def hold(self, pending: Pending) -> None:
-        """Keep a call until it has ended."""
+        """Keep a call until it has ended, by its deadline at the latest."""
         self.transport.hold(pending)
+        left = pending.deadline.remaining()
+        if left is not None and not pending.done:
+            alarm = self.clock.after(left, lambda: pending.fail(exceeded(pending)))
+            pending.on_done(alarm.cancel)
 
     def forget(self, task_id: str) -> None:
         """Let go of a call."""

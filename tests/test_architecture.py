@@ -45,8 +45,8 @@ ROOMS: dict[str, set[str]] = {
     "updates": {"deadline", "loops", "pending"},
     "reply": {"config", "deadline", "errors", "loops", "pending", "updates"},
     "transport": {
-        "address", "call", "config", "deadline", "encoding", "errors", "fork", "log", "nested",
-        "pending", "reply", "unencodable", "url",
+        "address", "call", "clock", "config", "deadline", "encoding", "errors", "fork", "log",
+        "nested", "pending", "reply", "unencodable", "url",
     },
     "discovery": {
         "address", "config", "deadline", "errors", "file", "fork", "model", "schema", "signature",

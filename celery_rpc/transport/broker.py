@@ -12,7 +12,7 @@ from celery_rpc.config import ClientOptions
 from celery_rpc.deadline import Deadline, latest
 from celery_rpc.errors import ClientClosed, NoSuchTask, OutcomeUnknown, ReplyLost, Unavailable
 from celery_rpc.fork import renew_after_fork
-from celery_rpc.pending import Outcome, Pending, exceeded
+from celery_rpc.pending import Outcome, Pending
 from celery_rpc.reply import Cancellation
 from celery_rpc.transport.again import Again
 from celery_rpc.transport.base import Link, Receipt
@@ -286,10 +286,6 @@ class BrokerTransport(TableTransport):
             self._store.expect(task_id)
         self._want_readers()
         return pending
-
-    def hold(self, pending: Pending) -> None:
-        super().hold(pending)
-        self._again.end(pending, lambda: Outcome("FAILURE", error=exceeded(pending)))
 
     # ----- workers
 

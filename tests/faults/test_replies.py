@@ -4,14 +4,17 @@ import asyncio
 import gc
 import time
 import tracemalloc
+import weakref
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Semaphore
 from typing import Any
 
 import pytest
 
 from celery_rpc import DeadlineExceeded, Overloaded, RemoteError, ResultError, connect
+from celery_rpc.clock import FEW
 from tests.servers import Broker, Forger, RedisBroker, wait_until
 
 pytestmark = pytest.mark.usefixtures("worker")
@@ -68,6 +71,21 @@ def test_R22_deadlines_that_passed_leave_nothing_behind(client: Any) -> None:
         tracemalloc.stop()
     assert client.status()["pending"] == 0
     assert grown < 2_000_000, f"{grown:,} bytes"
+
+
+def test_R22_what_has_ended_is_not_kept_until_its_deadline(client: Any) -> None:
+    add = client.calc.add.options(timeout=3600)
+    kept, ended = [], Semaphore(0)
+    for _ in range(5):
+        for reply in add.batch([(number, 1) for number in range(100)]):
+            kept.append(weakref.ref(reply.pending))
+            reply.add_done_callback(lambda _: ended.release())
+        for _ in range(100):
+            assert ended.acquire(timeout=10)
+    del reply
+    assert gc.collect() >= 0
+    assert not [each for each in kept if each() is not None]
+    assert len(client.caller.clock) <= 2 * FEW
 
 
 @pytest.mark.parametrize(
