@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from tests import profiles
 from tests.servers import Broker, RabbitBroker, ValkeyBroker, Worker, celery_python
 
-WATCHDOG_SECONDS = 180.0
+profiles.load()
+
+WATCHDOG_SECONDS = 180.0 if profiles.PROFILE == "quick" else 7200.0
 
 stderr_key = pytest.StashKey[int]()
 

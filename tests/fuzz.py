@@ -50,7 +50,7 @@ SEEDS = {
 FOLDER = Path(__file__).parent.parent / ".fuzz"
 
 
-def instrumented(name: str, atheris: Any) -> Callable[[bytes], None]:
+def instrumented(name: str, atheris: Any) -> Callable[[bytes], bool]:
     """Import a parser so that atheris sees which of our branches are taken."""
     with atheris.instrument_imports(include=["celery_rpc", "tests.parsers"]):
         from tests.parsers import TARGETS

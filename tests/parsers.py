@@ -1,9 +1,11 @@
-"""Whatever reads bytes of strangers: each ends with a value, or with the one error that it may."""
+"""Whatever reads bytes of strangers: each ends with a value, or with the one error that it may.
+
+Each function returns whether the bytes were read.
+"""
 
 import json
 import struct
 from collections.abc import Callable
-from contextlib import suppress
 
 from celery_rpc.discovery import saved
 from celery_rpc.discovery.introspect import ReportBook
@@ -18,29 +20,32 @@ from celery_rpc.transport.resp import MORE, Answers, BadAnswer
 from celery_rpc.transport.skew import FURTHEST, Skew
 
 
-def read_reply(data: bytes) -> None:
+def read_reply(data: bytes) -> bool:
     """A reply's body, as any worker or stranger may write it."""
-    with suppress(Malformed):
-        to_outcome(parse_meta(data), "a.task", {})
+    try:
+        meta = parse_meta(data)
+        to_outcome(meta, "a.task", {})
+    except Malformed:
+        return False
+    return isinstance(meta["task_id"], str)
 
 
-def read_item(data: bytes) -> None:
+def read_item(data: bytes) -> bool:
     """An item of a Redis reply list."""
-    take(unwrap(data))
+    return take(unwrap(data))
 
 
-def read_fields(data: bytes) -> None:
+def read_fields(data: bytes) -> bool:
     """The fields of a message, as kombu has read them from any of its brokers."""
     try:
         fields = json.loads(data)
     except (ValueError, RecursionError):
-        return
-    if isinstance(fields, list) and len(fields) == 5:
-        take(to_frame(*fields))
+        return False
+    return isinstance(fields, list) and len(fields) == 5 and take(to_frame(*fields))
 
 
-def take(frame: Frame) -> None:
-    """Deliver a message to a client with one call, and expect nothing but one more in a counter."""
+def take(frame: Frame) -> bool:
+    """Deliver a message to a client with one call: it is heard, or one more in a counter."""
     fields = (frame.correlation_id, frame.ticket)
     assert isinstance(frame.body, bytes)
     assert all(each is None or isinstance(each, str) for each in fields)
@@ -48,52 +53,63 @@ def take(frame: Frame) -> None:
     table.expect({"a-ticket": None}, lambda ticket, body: None)
     pending = table.register("a", "a.task")
     table.deliver(frame)
-    heard = pending.done or len(pending.updates) or frame.ticket == "a-ticket"
+    heard = pending.done or bool(len(pending.updates)) or frame.ticket == "a-ticket"
     assert heard or table.counters.total() == 1
     assert 0 <= table.skew.ahead <= FURTHEST
+    return heard
 
 
-def read_answers(data: bytes) -> None:
+def read_answers(data: bytes) -> bool:
     """What a Redis server sends."""
     answers = Answers()
-    with suppress(BadAnswer):
+    try:
         for at in range(0, len(data), 7):
             answers.feed(data[at : at + 7])
             while answers.next() is not MORE:
                 pass
+    except BadAnswer:
+        return False
+    return True
 
 
-def read_deliveries(data: bytes) -> None:
+def read_deliveries(data: bytes) -> bool:
     """What an AMQP server sends on the channel of replies."""
     deliveries = frames.Deliveries()
-    with suppress(struct.error, IndexError):  # a broken server
+    try:
         for kind, _, payload, _ in frames.split(data):
             found = deliveries.take(kind, payload)
             if isinstance(found, Frame):
                 take(found)
+    except (struct.error, IndexError):  # a broken server
+        return False
+    return True
 
 
-def read_report(data: bytes) -> None:
+def read_report(data: bytes) -> bool:
     """What a worker, or whoever says to be one, answers to the two questions of a sweep."""
     try:
         body = json.loads(data)
     except (ValueError, RecursionError):
-        return
+        return False
     book = ReportBook()
     for question in ("active_queues", "registered"):
         book.note(question, body)
     catalog = merge(book.reports.values(), diagnostics=book.diagnostics)
     assert all(name.isprintable() for name in catalog.services)
+    return any(report.queues or report.tasks for report in book.reports.values())
 
 
-def read_catalog(data: bytes) -> None:
+def read_catalog(data: bytes) -> bool:
     """A saved catalog, as anybody may have written or damaged it."""
-    with suppress(ConfigurationError):
+    try:
         catalog = saved.from_json(data)
-        assert saved.from_json(saved.to_json(catalog)) == catalog
+    except ConfigurationError:
+        return False
+    assert saved.from_json(saved.to_json(catalog)) == catalog
+    return bool(catalog.services)
 
 
-TARGETS: dict[str, Callable[[bytes], None]] = {
+TARGETS: dict[str, Callable[[bytes], bool]] = {
     "reply": read_reply,
     "item": read_item,
     "fields": read_fields,

@@ -6,7 +6,6 @@ the shortest that fails.
 """
 
 import asyncio
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -28,6 +27,7 @@ from hypothesis.stateful import (
 
 from celery_rpc import RpcError, connect
 from tests.faults.trials import Trial, Trials
+from tests.profiles import PROFILE
 from tests.servers import Broker, FaultProxy, Forger, Supervisor, Way, Worker, wait_until
 from tests.servers.forger import GARBAGE
 
@@ -44,7 +44,6 @@ PROFILES = {
     "long": settings(**COMMON, phases=FIND, max_examples=20, stateful_step_count=40),
     "nightly": settings(**COMMON, phases=SHORTEN, max_examples=200, stateful_step_count=40),
 }
-PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "quick")
 
 #: Seconds that calls have, that tasks take, and that pass between steps.
 TIMEOUTS = st.sampled_from([0.5, 1.0, 2.0])
@@ -335,7 +334,6 @@ class _NoReply:
         return f"ended {timeout}"
 
 
-@pytest.mark.watchdog(150 if PROFILE == "quick" else 7200)
 def test_any_mixture_of_calls_and_faults_ends_well(world: World) -> None:
     def machine() -> Mixture:
         return Mixture(world)

@@ -25,6 +25,9 @@ from celery_rpc.errors import ArgumentsError, ResultError
 from celery_rpc.schema import BadSignature, from_json
 from celery_rpc.signature import TaskSignature
 from celery_rpc.worker.describe import describe
+from tests.profiles import examples
+from tests.unit.edits import edited
+from tests.unit.signatures import schemas
 from tests.unit.test_schema import json_values
 
 
@@ -126,7 +129,7 @@ def test_what_was_returned_is_read_as_it_was(annotation: Any, values: Any) -> No
     adapter = TypeAdapter(annotation)
     as_bytes = annotation is bytes
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=examples(40))
     @given(values)
     def check(value: Any) -> None:
         if not as_bytes:  # pydantic writes them as UTF-8, which they need not be
@@ -142,7 +145,7 @@ def test_what_is_sent_is_what_the_service_declares(annotation: Any, values: Any)
     binding = binding_of(annotation)
     adapter = TypeAdapter(annotation)
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=examples(40))
     @given(values)
     def check(value: Any) -> None:
         assert adapter.validate_python(received(binding, value)) == value
@@ -155,7 +158,7 @@ def test_models_go_there_and_come_back(annotation: Any, values: Any) -> None:
     binding = binding_of(annotation, {annotation.__name__: annotation})
     adapter = TypeAdapter(annotation)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=examples(60))
     @given(values)
     def check(value: Any) -> None:
         assert adapter.validate_python(received(binding, value)) == value
@@ -166,7 +169,7 @@ def test_models_go_there_and_come_back(annotation: Any, values: Any) -> None:
     check()
 
 
-@given(json_values, json_values)
+@given(edited(schemas([])) | json_values, json_values)
 def test_no_schema_and_no_value_raise_anything_else(schema: Any, value: Any) -> None:
     text = json.dumps({"parameters": [{"name": "it", "schema": schema}], "returns": schema})
     try:

@@ -1,7 +1,6 @@
 """Whatever a catalog holds, what is generated is data about types and nothing else."""
 
 import ast
-import os
 from pathlib import Path
 
 import pytest
@@ -15,10 +14,8 @@ from celery_rpc.codegen.writer import MARK, Folder
 from celery_rpc.errors import CodegenError
 from celery_rpc.model import Catalog, TaskSpec
 from celery_rpc.signature import DeclaredError, Parameter, TaskSignature
+from tests.profiles import examples
 from tests.unit.hostile import ATTACKS, catalog_of, catalogs, model_kinds
-
-#: How many catalogs are tried; as for the faults, $HYPOTHESIS_PROFILE asks for more.
-EXAMPLES = {"long": 5_000, "nightly": 20_000}.get(os.environ.get("HYPOTHESIS_PROFILE", ""), 1_000)
 
 #: Bytes of a file's name, less those of a draft of it.
 LONGEST_FILE = 200
@@ -44,14 +41,7 @@ def assert_parts_are_harmless(catalog: Catalog) -> None:
     assert all(len(file.name) < LONGEST_FILE for file in files)
 
 
-@pytest.mark.watchdog(3600)
-@settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    derandomize=EXAMPLES == 1_000,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+@settings(max_examples=examples(1_000), suppress_health_check=list(HealthCheck))
 @given(catalogs, model_kinds)
 def test_S04_what_is_made_of_any_catalog_is_harmless(catalog: Catalog, models: Kind) -> None:
     assert_harmless(stub_of(catalog, models=models))

@@ -3,6 +3,7 @@
 import json
 import time
 import tracemalloc
+from collections import Counter
 from contextlib import suppress
 from typing import Any
 
@@ -17,6 +18,7 @@ from celery_rpc.model import Catalog
 from celery_rpc.transport import frames
 from tests.fuzz import SEEDS
 from tests.parsers import TARGETS, read_catalog
+from tests.unit.edits import edited
 from tests.unit.test_saved import catalogs, plain
 
 JSON: Any = st.recursive(
@@ -40,11 +42,30 @@ def frame_of(kind: int, channel: int, payload: bytes) -> bytes:
     return frames.frame(kind, channel, payload)
 
 
-def damaged(catalog: Catalog, at: int, gone: int, junk: bytes) -> bytes:
-    """Give the file with some of its bytes replaced."""
-    whole = saved.to_json(catalog).encode(errors="backslashreplace")
+def damaged(whole: bytes, at: int, gone: int, junk: bytes) -> bytes:
+    """Return a text with some of its bytes replaced."""
     at %= len(whole)
     return whole[:at] + junk + whole[at + gone :]
+
+
+def seeds(name: str) -> st.SearchStrategy[bytes]:
+    return st.sampled_from(SEEDS[name])
+
+
+def nearly(texts: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
+    """Return bytes that are nearly what a parser reads."""
+    return st.builds(
+        damaged, texts, st.integers(0, 5_000), st.integers(0, 20), st.binary(max_size=9)
+    )
+
+
+def nearly_json(texts: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
+    """Return JSON that is nearly what a parser reads."""
+    return edited(texts.map(json.loads)).map(lambda value: json.dumps(value).encode())
+
+
+def file_of(catalog: Catalog) -> bytes:
+    return saved.to_json(catalog).encode(errors="backslashreplace")
 
 
 def saved_with(value: Any, place: str) -> bytes:
@@ -70,31 +91,58 @@ HEADERS = st.fixed_dictionaries({}, optional={"ticket": IDS, "compression": TYPE
 FIELDS = {"body": BODIES, "content-type": TYPES, "content-encoding": TYPES,
           "properties": PROPERTIES, "headers": HEADERS}  # fmt: skip
 
-BYTES = {
-    "item": (st.fixed_dictionaries({}, optional=FIELDS) | JSON).map(json.dumps).map(str.encode),
-    "fields": st.tuples(*FIELDS.values()).map(json.dumps).map(str.encode),
-    "catalog": st.builds(
-        damaged, catalogs, st.integers(0, 5_000), st.integers(0, 20), st.binary(max_size=9)
-    )
-    | st.builds(saved_with, JSON, st.sampled_from(["services", "task", "signature", "arguments"])),
-    "answers": st.lists(
+files = catalogs.filter(len).map(file_of)
+
+#: What is nearly right, for each parser.
+NEARLY = {
+    "reply": nearly_json(seeds("reply")),
+    "item": nearly_json(seeds("item"))
+    | st.fixed_dictionaries({}, optional=FIELDS).map(json.dumps).map(str.encode),
+    "fields": nearly_json(seeds("fields"))
+    | st.tuples(*FIELDS.values()).map(json.dumps).map(str.encode),
+    "answers": nearly(seeds("answers"))
+    | st.lists(
         st.binary()
         | st.builds(b"%c%d\r\n".__mod__, st.tuples(st.sampled_from(b"+-:$*"), st.integers()))
     ).map(b"".join),
-    "deliveries": st.lists(
-        st.builds(frame_of, st.integers(1, 3), st.just(1), st.binary())
-        | st.builds(
+    "deliveries": nearly(seeds("deliveries"))
+    | st.lists(
+        st.builds(
             frame_of, st.just(1), st.just(1), st.binary().map(lambda tail: frames.DELIVER + tail)
         )
     ).map(b"".join),
+    "report": nearly_json(seeds("report")),
+    "catalog": nearly_json(files | seeds("catalog")),
+}
+
+#: What is right in nothing, or in one place.
+FAR = {
+    "catalog": nearly(files)
+    | st.builds(saved_with, JSON, st.sampled_from(["services", "task", "signature", "arguments"])),
+    "deliveries": st.lists(st.builds(frame_of, st.integers(1, 3), st.just(1), st.binary())).map(
+        b"".join
+    ),
 }
 
 
 @pytest.mark.parametrize("name", TARGETS)
 @given(data=st.data())
 def test_R37_S07_parsing_what_strangers_send_ends_well(name: str, data: st.DataObject) -> None:
-    shaped = BYTES.get(name, JSON.map(lambda value: json.dumps(value).encode()))
-    TARGETS[name](data.draw(st.binary() | shaped))
+    far = FAR.get(name, JSON.map(lambda value: json.dumps(value).encode()))
+    TARGETS[name](data.draw(NEARLY[name] | far | st.binary()))
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_what_is_nearly_right_is_often_read_and_often_refused(name: str) -> None:
+    """The property above touches its subject: it is measured how often."""
+    read = Counter[bool]()
+
+    @given(NEARLY[name])
+    def measure(data: bytes) -> None:
+        read[TARGETS[name](data)] += 1
+
+    measure()
+    assert min(read[True], read[False]) > read.total() / 8, read
 
 
 def test_atheris_begins_with_bytes_that_each_parser_reads() -> None:
@@ -137,9 +185,9 @@ VAST = {
 @pytest.mark.parametrize("kind", VAST)
 def test_S07_a_vast_catalog_costs_no_more_than_its_size_allows(kind: str) -> None:
     data = VAST[kind].encode()
-    began = time.monotonic()
+    began = time.thread_time()
     read_catalog(data)
-    assert time.monotonic() - began < 5  # much less, but for the machine's load
+    assert time.thread_time() - began < 10  # a tenth of it on a machine of today
     tracemalloc.start()
     try:
         with suppress(ConfigurationError):

@@ -1,6 +1,5 @@
 """Replies come from whoever can write to the queue: reading them is total and harmless."""
 
-import json
 import subprocess
 from typing import Any
 
@@ -125,15 +124,6 @@ JSON = st.recursive(
     max_leaves=20,
 )
 STATUS = st.sampled_from(["SUCCESS", "FAILURE", "REVOKED", "STARTED", "x"]) | st.text()
-
-
-@given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
-def test_parsing_is_total(body: bytes) -> None:
-    try:
-        meta = parse_meta(body)
-    except Malformed:
-        return
-    assert isinstance(meta["task_id"], str)
 
 
 @given(

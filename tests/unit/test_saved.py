@@ -1,6 +1,7 @@
 """Catalogs as files: equal contracts give equal text, and what is read may come from an enemy."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from celery_rpc.discovery import saved
 from celery_rpc.errors import ConfigurationError
 from celery_rpc.model import Catalog, Service, TaskSpec
 from celery_rpc.worker import catalog_of_app
-from tests.unit.test_schema import json_values, signatures
+from tests.unit.edits import edited
+from tests.unit.signatures import signatures
+from tests.unit.test_schema import json_values
 from tests.workers import typed
 
 names = st.text("abc.-é ", min_size=1, max_size=6)
@@ -24,7 +27,7 @@ specs = st.builds(
     backend=st.sampled_from([None, "rpc", "redis"]),
     ignore_result=st.booleans(),
     digest=st.none() | st.from_regex(r"[0-9a-f]{16}", fullmatch=True),
-    signature=st.none() | signatures,
+    signature=st.none() | signatures(),
 )
 
 
@@ -151,13 +154,45 @@ def test_limits_are_limits() -> None:
     assert "larger than 64 MiB" in refusal(b" " * (saved.MAX_SIZE + 1))
 
 
-@given(json_values)
-def test_nothing_but_a_configuration_error_comes_of_any_json(value: Any) -> None:
-    for wrapped in (value, plain(signature=value), {"celery_rpc_catalog": 1, "services": value}):
+def has_signatures(catalog: Catalog) -> bool:
+    return any(task.signature for queue in catalog for task in catalog[queue].tasks.values())
+
+
+nearly_saved: st.SearchStrategy[Any] = edited(
+    catalogs.filter(has_signatures).map(lambda catalog: json.loads(saved.to_json(catalog)))
+)
+
+
+@given(
+    nearly_saved
+    | json_values
+    | json_values.map(lambda value: plain(signature=value))
+    | json_values.map(lambda value: {"celery_rpc_catalog": 1, "services": value})
+)
+def test_any_json_is_a_catalog_or_is_refused(value: Any) -> None:
+    try:
+        read = saved.from_json(json.dumps(value))
+    except ConfigurationError:
+        return
+    assert saved.from_json(saved.to_json(read)) == read
+
+
+def test_what_is_nearly_a_saved_catalog_is_often_one_with_signatures() -> None:
+    """The property above touches its subject: it is measured how often."""
+    met = Counter[str]()
+
+    @given(nearly_saved)
+    def measure(value: Any) -> None:
         try:
-            saved.from_json(json.dumps(wrapped))
+            read = saved.from_json(json.dumps(value))
         except ConfigurationError:
-            continue
+            met["refused"] += 1
+        else:
+            met["signatures" if has_signatures(read) else "poor"] += 1
+
+    measure()
+    assert met["signatures"] > met.total() / 4, met
+    assert met["refused"] > met.total() / 5, met
 
 
 def test_uneven_services_are_seen_in_the_repr() -> None:

@@ -1,10 +1,12 @@
 """Signatures as JSON: canonical when written, and read as if by an enemy."""
 
 import json
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from celery_rpc.schema import (
@@ -17,6 +19,9 @@ from celery_rpc.schema import (
     to_schema,
 )
 from celery_rpc.signature import DeclaredError, Parameter, TaskSignature
+from tests.profiles import examples
+from tests.unit.edits import edited
+from tests.unit.signatures import schemas, signatures
 
 ADD = TaskSignature(
     parameters=(
@@ -33,40 +38,6 @@ ADD = TaskSignature(
     gaps=("x: it is odd",),
 )
 
-names = st.from_regex(r"[a-z][a-z0-9_]{0,8}x", fullmatch=True)
-scalars = st.none() | st.booleans() | st.integers(-(10**6), 10**6) | st.text("ab é\n", max_size=5)
-schemas = st.recursive(
-    st.fixed_dictionaries(
-        {}, optional={"type": st.sampled_from(["string", "integer"]), "const": scalars}
-    ),
-    lambda inner: st.fixed_dictionaries(
-        {},
-        optional={
-            "items": inner | st.just(False),
-            "anyOf": st.lists(inner, max_size=2),
-            "properties": st.dictionaries(st.text("a$b", max_size=3), inner, max_size=2),
-        },
-    ),
-    max_leaves=5,
-)
-signatures = st.builds(
-    TaskSignature,
-    parameters=st.lists(
-        st.builds(
-            Parameter,
-            name=names,
-            kind=st.just("keyword_only"),
-            schema=schemas,
-            default=st.none() | st.text("0'x", max_size=3),
-        ),
-        max_size=3,
-        unique_by=lambda each: each.name,
-    ).map(tuple),
-    returns=schemas,
-    definitions=st.dictionaries(names, schemas, max_size=2),
-    doc=st.text("ab\n", max_size=9),
-    exact=st.booleans(),
-)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
     lambda inner: (
@@ -82,13 +53,21 @@ json_values = st.recursive(
 )
 
 
+def written(signature: TaskSignature) -> Any:
+    return json.loads(to_json(signature))
+
+
+nearly_signatures = edited(signatures().map(written))
+nearly_schemas = edited(schemas(["Node"]))
+
+
 def test_a_signature_comes_back_as_it_was() -> None:
     assert from_json(to_json(ADD)) == ADD
     assert type(from_json(to_json(ADD))) is TaskSignature
     assert from_json("{}") == TaskSignature()
 
 
-@given(signatures)
+@given(signatures())
 def test_any_signature_comes_back_as_it_was(signature: TaskSignature) -> None:
     assert from_json(to_json(signature)) == signature
 
@@ -137,7 +116,7 @@ def test_S06_what_is_no_signature_is_refused_with_the_reason(text: str, reason: 
     assert reason in str(caught.value)
 
 
-@given(json_values)
+@given(nearly_signatures | json_values)
 def test_S06_any_json_is_a_signature_or_is_refused(value: Any) -> None:
     try:
         read = from_json(json.dumps(value))
@@ -146,7 +125,7 @@ def test_S06_any_json_is_a_signature_or_is_refused(value: Any) -> None:
     assert from_json(to_json(read)) == read
 
 
-@given(json_values)
+@given(nearly_schemas | json_values)
 def test_S06_of_any_schema_only_the_grammar_is_left(value: Any) -> None:
     try:
         read = to_schema(value)
@@ -154,6 +133,35 @@ def test_S06_of_any_schema_only_the_grammar_is_left(value: Any) -> None:
         return
     assert read.keys() <= GRAMMAR.keys()
     assert to_schema(read) == read
+
+
+def test_what_is_nearly_a_signature_is_often_one_with_content() -> None:
+    """The properties above touch their subject: it is measured how often, and with what."""
+    met, keywords = Counter[str](), set[str]()
+
+    @settings(max_examples=examples(150))
+    @given(nearly_signatures)
+    def measure(value: Any) -> None:
+        try:
+            read = from_json(json.dumps(value))
+        except BadSignature:
+            met["refused"] += 1
+        else:
+            met["with content" if read.parameters and (read.returns or read.doc) else "poor"] += 1
+            keywords.update(keywords_of(written(read)))
+
+    measure()
+    assert met["with content"] > met.total() / 3, met
+    assert met["refused"] > met.total() / 5, met
+    assert keywords == GRAMMAR.keys()
+
+
+def keywords_of(value: Any) -> Iterator[str]:
+    """Yield the keywords of the grammar in a value."""
+    inner = value.values() if isinstance(value, dict) else value
+    for each in inner if isinstance(value, dict | list) else ():
+        yield from keywords_of(each)
+    yield from GRAMMAR.keys() & value if isinstance(value, dict) else ()
 
 
 def test_the_order_of_fields_is_kept() -> None:

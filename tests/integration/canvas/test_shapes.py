@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from celery_rpc import chain, group
 from tests.canvases import Part, canvas_of, canvases, value_of
+from tests.profiles import examples
 
 WAIT = 60.0
 
@@ -57,9 +58,7 @@ def test_chords_piped_into_chords(client: Any) -> None:
     assert flow.delay().get(timeout=WAIT) == value_of(Part("chain", parts=tuple(parts)))
 
 
-@settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
-)
+@settings(max_examples=examples(15))
 @given(part=canvases(stock=True))
 def test_random_canvases(client: Any, part: Part) -> None:
     assert canvas_of(part, client.calc.mix).delay().get(timeout=WAIT) == value_of(part)
