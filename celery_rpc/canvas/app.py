@@ -7,19 +7,23 @@ result backend gets every chord's body before its header is sent.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from threading import local
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from celery import Celery
 from celery.backends.base import Backend
 
 from celery_rpc.canvas.client import LaunchClient
 from celery_rpc.canvas.graph import Graph
-from celery_rpc.canvas.launch import launch, started
+from celery_rpc.canvas.launch import check, launch, started
 from celery_rpc.canvas.lowering import lower
-from celery_rpc.canvas.nodes import Given, Node
-from celery_rpc.canvas.results import GroupReply, as_they_end
-from celery_rpc.canvas.stock import GroupResult, Signature, listed
+from celery_rpc.canvas.nodes import Given, Guard, Node
+from celery_rpc.canvas.results import GroupReply, as_they_end, leaves
+from celery_rpc.canvas.run import Run
+from celery_rpc.canvas.stock import Chord, GroupResult, Signature, listed
 from celery_rpc.deadline import NEVER, Deadline
+from celery_rpc.pending import Pending
 
 
 class RpcApp(Celery):  # type: ignore[misc]
@@ -85,7 +89,9 @@ class RpcApp(Celery):  # type: ignore[misc]
         return launched if frozen in (None, launched.id) else self.client.reply(frozen)
 
     def producer_or_acquire(self, producer: Any = None) -> Any:
-        return nullcontext(producer) if producer is not None else Gathering(self.client)
+        if producer is not None:
+            return nullcontext(producer)
+        return Gathering(self.client, self.reply_backend.begun_here())
 
     def connection_or_acquire(self, connection: Any = None, *args: Any, **kwargs: Any) -> Any:
         return nullcontext(connection)
@@ -105,10 +111,15 @@ class Control:
 
 
 class Gathering:
-    """The members of a group, sent by one publish when all of them are there."""
+    """The members of a group, sent by one publish when all of them are there.
 
-    def __init__(self, client: LaunchClient) -> None:
+    Args:
+        run: what waits for them, if they are a chord's header.
+    """
+
+    def __init__(self, client: LaunchClient, run: Run | None = None) -> None:
         self.client: Any = client
+        self.run = run
         self.graphs: list[Graph] = []
 
     def take(self, graph: Graph) -> Any:
@@ -122,8 +133,16 @@ class Gathering:
         return self
 
     def __exit__(self, kind: object, *details: object) -> None:
-        if kind is not None:
-            return
+        try:
+            if kind is None:
+                self.send()
+                self.run = None
+        finally:
+            if self.run is not None:  # the header was not sent
+                self.run.cancel()
+
+    def send(self) -> None:
+        """Send the members."""
         plain = Graph()
         for graph in self.graphs:
             if len(graph) == 1:
@@ -145,6 +164,9 @@ class ReplyBackend(Backend):  # type: ignore[misc]
     def __init__(self, app: RpcApp) -> None:
         super().__init__(app)
         self.client = app.client
+        #: The errbacks that are called once should a call fail: those of the chords around it.
+        self._guarding: WeakKeyDictionary[Pending, list[Any]] = WeakKeyDictionary()
+        self._begun = local()
 
     def get_task_meta(self, task_id: str, cache: bool = True) -> Any:
         return self.client.reply(task_id)._get_task_meta()
@@ -173,21 +195,48 @@ class ReplyBackend(Backend):  # type: ignore[misc]
         """Leave it: the client knows the parts."""
 
     def apply_chord(self, header_result_args: Any, body: Any, **kwargs: Any) -> None:
-        """Send the body when the header's results are there; they are expected from now on."""
-        _, results = header_result_args
+        """Send the body when the header's results are there; they are expected from now on.
+
+        Celery gives the errbacks of a chord to the chords in its header, too. Those of the chord
+        around this one are left to it: it fails with this one, and calls them once.
+
+        Raises:
+            CanvasError: a step of the body cannot run.
+        """
+        results = list(header_result_args[1])
+        awaited = self.client.expected(result_id(body))
+        around = [] if awaited is None else self._guarding.get(awaited, [])
+        own = [each for each in listed(body.options.get("link_error")) if each not in around]
+        body = body.clone()
+        body.options["link_error"] = own
         graph = Graph()
-        guards = tuple(listed(body.options.get("link_error")))
+        guards = tuple(map(Guard, own))
         header = graph.join([given(graph, result, guards) for result in results])
         graph.end = lower(graph, body, source=header)
-        started(graph, self.client, NEVER)
+        check(graph, self.client)
+        for reply in (leaf for result in results for leaf in leaves(result)):
+            self._guarding[reply.pending] = [*around, *own]
+        self._begun.run = started(graph, self.client, NEVER)
+
+    def begun_here(self) -> Run | None:
+        """Take the run whose header this thread is about to send, if there is one."""
+        run: Run | None = self._begun.__dict__.pop("run", None)
+        return run
 
     def on_task_call(self, producer: Any, task_id: str) -> dict[str, Any]:
         return {}
 
 
-def given(graph: Graph, result: Any, guards: Sequence[Any]) -> Node:
+def result_id(signature: Any) -> str:
+    """Return the id of the call that has the result of a frozen signature."""
+    while isinstance(signature, Chord):
+        signature = signature.body
+    return str(signature.options.get("task_id"))
+
+
+def given(graph: Graph, result: Any, guards: Sequence[Guard]) -> Node:
     """Add a result that is expected from elsewhere to a graph."""
     if isinstance(result, GroupResult):
         return graph.join([given(graph, each, guards) for each in result.results])
-    node: Node = graph.put(Given(id=result.id, errbacks=guards))
+    node: Node = graph.put(Given(id=result.id, guards=guards))
     return node

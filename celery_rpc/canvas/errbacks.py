@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from celery_rpc.call import CallOptions
-from celery_rpc.canvas.nodes import Node, Nodes, Step
+from celery_rpc.canvas.nodes import Guard, Node, Nodes, Step
 from celery_rpc.canvas.stock import listed
 from celery_rpc.errors import NoSuchTask, RemoteError, WorkerLost
 
@@ -17,18 +17,16 @@ class Errbacks:
     """The errbacks of a run that its client calls."""
 
     def __init__(self) -> None:
-        #: Those called, by identity: they are shared by what they stand guard over.
-        self._called: set[int] = set()
+        self._called: set[Guard] = set()
 
     def due(self, node: Node, error: Exception | None) -> Iterator[Any]:
-        """Give what is to be called because a node has failed; each only once in a run."""
-        errbacks = list(node.errbacks)
+        """Yield what is to be called because a node has failed; that of a guard only once."""
+        for guard in node.guards:
+            if guard not in self._called:
+                self._called.add(guard)
+                yield guard.errback
         if isinstance(node, Step) and not isinstance(error, TOLD):
-            errbacks += listed(node.options.link_error)
-        for errback in errbacks:
-            if id(errback) not in self._called:
-                self._called.add(id(errback))
-                yield errback
+            yield from listed(node.options.link_error)
 
 
 def stamp(graph: Nodes, reply_to: str) -> None:

@@ -88,7 +88,7 @@ def awaited_by(steps: Iterable[Node]) -> set[int]:
 def sent_whole(graph: Graph, client: LaunchClient, deadline: Deadline) -> "Whole | None":
     """Send what needs nobody between its steps; None when that cannot be."""
     plan = apart(graph, client.max_in_flight) or in_line(graph)
-    if plan is None or any(step.timeout or step.retry for step in graph.steps):
+    if plan is None or any(step.timeout or step.retry or step.guards for step in graph.steps):
         return None
     whole = Whole(graph, client)
     whole.send(plan, deadline)

@@ -11,7 +11,7 @@ from typing import Any
 
 from celery_rpc.address import Address
 from celery_rpc.call import DEFAULTS, CallOptions
-from celery_rpc.canvas.nodes import Node, Nodes, Passing, Step
+from celery_rpc.canvas.nodes import Guard, Node, Nodes, Passing, Step
 from celery_rpc.canvas.stock import Chain, Chord, Chunks, Group, Signature, listed, to_signature
 from celery_rpc.encoding import owned
 from celery_rpc.errors import CanvasError
@@ -38,9 +38,9 @@ class Context:
     #: Options that replace those of the tasks.
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     #: Errbacks of the canvases around it: called by the worker of a task that fails ...
-    errbacks: tuple[Any, ...] = ()
+    errbacks: tuple[Guard, ...] = ()
     #: ... or, where several may fail at once, by the client, so that each is called once.
-    guards: tuple[Any, ...] = ()
+    guards: tuple[Guard, ...] = ()
     #: It is a callback, or part of one.
     aside: bool = False
 
@@ -53,8 +53,12 @@ class Context:
         return replace(
             self,
             options={name: value for name, value in options.items() if name not in OWN},
-            errbacks=(*self.errbacks, *errbacks),
+            errbacks=(*self.errbacks, *map(Guard, errbacks)),
         )
+
+    def guarded(self, *guards: Guard) -> "Context":
+        """Give the context of tasks that may fail at once: the client calls the errbacks."""
+        return replace(self, errbacks=(), guards=(*self.guards, *self.errbacks, *guards))
 
 
 def lower(
@@ -127,7 +131,8 @@ class Lowering:
     def lower_group(
         self, signature: Any, options: Mapping[str, Any], context: Context
     ) -> Node | None:
-        members = self.members(signature, context.inside(options, self.errbacks(options)))
+        inside = context.guarded().inside(options, self.errbacks(options))
+        members = self.members(signature, inside)
         if not members and context.source is not None:
             return None
         return self.nodes.join(members, before=context.source, aside=context.aside)
@@ -152,11 +157,9 @@ class Lowering:
         body = to_signature(signature.body)
         inside = context.inside(options, self.errbacks(options))
         header = replace(
-            inside,
+            inside.guarded(*map(Guard, self.errbacks(body.options))),
             args=(*inside.args, *signature.args),
             kwargs={**signature.kwargs.get("kwargs", {}), **inside.kwargs},
-            errbacks=(),
-            guards=(*inside.guards, *inside.errbacks, *self.errbacks(body.options)),
         )
         tasks = signature.tasks
         members = self.members(tasks if isinstance(tasks, Group) else Group(tasks), header)
@@ -175,7 +178,7 @@ class Lowering:
         step: Step = self.nodes.put(
             Step(
                 after=source,
-                errbacks=context.guards,
+                guards=context.guards,
                 task=str(signature.task),
                 address=address_of(signature),
                 args=tuple([self.own(arg) for arg in args]),
@@ -201,10 +204,10 @@ class Lowering:
         """Return the errbacks among the options, each one object however often it is met."""
         return [self.own(each) for each in listed(options.get("link_error"))]
 
-    def options(self, options: Mapping[str, Any], errbacks: Sequence[Any]) -> CallOptions:
+    def options(self, options: Mapping[str, Any], around: Sequence[Guard]) -> CallOptions:
         """Read the options of a task, once for all that have the same."""
         own = {k: v for k, v in options.items() if k not in OWN and k not in ADDRESS}
-        errbacks = [*self.errbacks(options), *errbacks]
+        errbacks = [*self.errbacks(options), *(guard.errback for guard in around)]
         if errbacks:
             own["link_error"] = errbacks
         if not own:

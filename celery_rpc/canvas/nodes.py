@@ -23,6 +23,13 @@ class Passing(StrEnum):
 
 
 @dataclass(eq=False, slots=True)
+class Guard:
+    """An errback of a canvas, called once, however many of the tasks that it guards fail."""
+
+    errback: Any
+
+
+@dataclass(eq=False, slots=True)
 class Node:
     """A point in a graph that has a value once it is reached."""
 
@@ -30,8 +37,8 @@ class Node:
     after: list["Node"] = field(default_factory=list["Node"])
     #: Given before the run where somebody holds the result already.
     id: str | None = None
-    #: Signatures to call once should it fail, shared by all that they stand guard over.
-    errbacks: Sequence[Any] = ()
+    #: What the client calls should it fail; all that a guard stands over share it.
+    guards: Sequence[Guard] = ()
     #: The ends of its callbacks (``link``).
     callbacks: list["Node"] = field(default_factory=list["Node"])
     #: It is a callback, or part of one: the result of the canvas does not wait for it.
