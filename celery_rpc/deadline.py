@@ -52,6 +52,9 @@ class Deadline:
 
 NEVER = Deadline(None)
 
+#: Has passed: for what must not wait.
+NOW = Deadline(float("-inf"))
+
 
 def latest(deadlines: Iterable[Deadline]) -> Deadline:
     """Give the one of several that comes last."""

@@ -4,7 +4,6 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from threading import Lock
 from weakref import WeakKeyDictionary, ref
 
 from celery_rpc.deadline import Deadline
@@ -31,13 +30,16 @@ class LoopWaker:
 
     def _schedule(self) -> None:
         loop = self._loop()
-        self._scheduled = True
         try:
+            self._scheduled = True
             if loop is not None:
                 loop.call_soon_threadsafe(self._run)
         except RuntimeError:  # the loop is closed: nobody awaits there any more
             self._ready.clear()
             self._scheduled = False
+        except BaseException:  # it struck here, and whoever comes next schedules
+            self._scheduled = False
+            raise
 
     def _run(self) -> None:
         # Cleared first: whoever appends from now on schedules again, so nothing is left behind.
@@ -71,33 +73,33 @@ class Turnstile:
         await future
 
     def _next_round(self) -> None:
+        following = asyncio.get_running_loop().call_soon(self._next_round)
         self._begun = resolve_some(self._waiting)
-        if self._begun:
-            asyncio.get_running_loop().call_soon(self._next_round)
+        if not self._begun:
+            following.cancel()
 
 
 def resolve_some(futures: deque[asyncio.Future[None]]) -> int:
     """Resolve the first futures of a queue, as many as go in one round; give their number."""
     resolved = 0
     while futures and resolved < ROUND:
-        future = futures.popleft()
+        future = futures[0]
         if not future.done():
             future.set_result(None)
             resolved += 1
+        futures.popleft()  # only now: what an exception breaks off, the next round makes up for
     return resolved
 
 
 _wakers: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopWaker] = WeakKeyDictionary()
 _turnstiles: WeakKeyDictionary[asyncio.AbstractEventLoop, Turnstile] = WeakKeyDictionary()
-_lock = Lock()
 
 
 def waker_of(loop: asyncio.AbstractEventLoop) -> LoopWaker:
     """Give the waker of a loop."""
     waker = _wakers.get(loop)
     if waker is None:
-        with _lock:
-            waker = _wakers.setdefault(loop, LoopWaker(loop))
+        waker = _wakers.setdefault(loop, LoopWaker(loop))
     return waker
 
 
@@ -106,8 +108,7 @@ async def turn() -> None:
     loop = asyncio.get_running_loop()
     turnstile = _turnstiles.get(loop)
     if turnstile is None:
-        with _lock:
-            turnstile = _turnstiles.setdefault(loop, Turnstile())
+        turnstile = _turnstiles.setdefault(loop, Turnstile())
     await turnstile.enter()
 
 

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Lock
@@ -48,11 +48,12 @@ class Pending:
     """The meeting point of one call's reply and of whoever waits for it, in any thread.
 
     Waiters are called back once, from the thread that resolves; a callback must neither block nor
-    raise.
+    raise. There is no lock that an exception or a fork could leave locked: each change is one step
+    of the interpreter, and what was broken off after it is made up for by whoever comes next.
     """
 
-    __slots__ = ("__weakref__", "_callbacks", "_lock", "_read", "_watchers", "call", "deadline",
-                 "decode", "id", "last", "outcome", "task", "updates")  # fmt: skip
+    __slots__ = ("__weakref__", "_callbacks", "_ends", "_read", "_watchers", "call", "deadline",
+                 "decode", "id", "last", "task", "updates")  # fmt: skip
 
     def __init__(self, id: str, task: str = "", deadline: Deadline = NEVER) -> None:  # noqa: A002
         self.id = id
@@ -62,18 +63,23 @@ class Pending:
         self.call: Call | None = None
         #: Reads the value into the task's declared type; None: it is given as it came.
         self.decode: Decode | None = None
-        self.outcome: Outcome | None = None
+        #: The first outcome, and few that came at the same moment.
+        self._ends: list[Outcome] = []
         #: The last update; ``updates`` has those that nobody has read yet.
         self.last: Update | None = None
         self.updates: deque[Update] = deque(maxlen=KEPT_UPDATES)
         self._read: Outcome | None = None
         self._callbacks: list[Callback] = []
         self._watchers: list[Callback] = []
-        self._lock = Lock()
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the call ended, as it came."""
+        return self._ends[0] if self._ends else None
 
     @property
     def done(self) -> bool:
-        return self.outcome is not None
+        return bool(self._ends)
 
     def read(self) -> Outcome | None:
         """Give how the call ended, with its value in the declared type.
@@ -99,23 +105,29 @@ class Pending:
     @property
     def state(self) -> str:
         """The last state that was heard; PENDING before any."""
-        if self.outcome is not None:
-            return self.outcome.state
+        if self._ends:
+            return self._ends[0].state
         return self.last.state if self.last else "PENDING"
 
     def resolve(self, outcome: Outcome) -> bool:
         """End the call. The first outcome wins; False says that this was not the first."""
-        with self._lock:
-            if self.outcome is not None:
-                return False
-            self.outcome = outcome
+        is_first = not self._ends
+        if is_first:
+            self._ends.append(outcome)
+            is_first = self._ends[0] is outcome
             self.call = None
-            callbacks = [*self._callbacks, *self._watchers]
-            self._callbacks.clear()
-            self._watchers.clear()
-        for callback in callbacks:
-            callback()
-        return True
+        self._call_back()
+        return is_first
+
+    def _call_back(self) -> None:
+        """Wake whoever waits for the end; each is taken out by one thread alone."""
+        for callbacks in (self._callbacks, self._watchers):
+            while callbacks:
+                try:
+                    callback = callbacks.pop(0)
+                except IndexError:  # another thread was quicker
+                    break
+                callback()
 
     def fail(self, error: Exception, state: str = "FAILURE") -> bool:
         """End the call with a local error."""
@@ -123,13 +135,11 @@ class Pending:
 
     def update(self, update: Update) -> None:
         """Note a state that is not final."""
-        with self._lock:
-            if self.outcome is not None:
-                return
-            self.last = update
-            self.updates.append(update)
-            watchers = self._watchers[:]
-        for watcher in watchers:
+        if self._ends:
+            return
+        self.last = update
+        self.updates.append(update)
+        for watcher in self._watchers[:]:
             watcher()
 
     def take_updates(self) -> Iterator[Update]:
@@ -143,37 +153,31 @@ class Pending:
 
     def on_done(self, callback: Callback) -> None:
         """Call back when the call has ended; at once when it has."""
-        with self._lock:
-            if self.outcome is None:
-                self._callbacks.append(callback)
-                return
-        callback()
+        self._callbacks.append(callback)
+        if self._ends:
+            self._call_back()
 
     def watch(self, watcher: Callback) -> None:
         """Call back at every update and at the end."""
-        with self._lock:
-            if self.outcome is None:
-                self._watchers.append(watcher)
-                return
-        watcher()
+        self._watchers.append(watcher)
+        if self._ends:
+            self._call_back()
 
     def abandon(self, error: Exception) -> None:
-        """End the call in a child process, where whoever held the lock or waited is gone."""
-        self._lock = Lock()
+        """End the call in a child process, where whoever waited is gone."""
         self._callbacks.clear()
         self._watchers.clear()
         self.fail(error)
 
     def forget(self, callback: Callback) -> None:
         """Take back a callback or a watcher."""
-        with self._lock:
-            for callbacks in (self._callbacks, self._watchers):
-                if callback in callbacks:
-                    callbacks.remove(callback)
+        for callbacks in (self._callbacks, self._watchers):
+            with suppress(ValueError):
+                callbacks.remove(callback)
 
     def wait(self, deadline: Deadline) -> Outcome | None:
         """Wait for the end; None when the deadline came first."""
-        if self.outcome is not None:
+        if self._ends:
             return self.outcome
         gate = Lock()
         gate.acquire()
@@ -181,7 +185,7 @@ class Pending:
         try:
             gate.acquire(timeout=deadline.wait())
         finally:
-            if self.outcome is None:
+            if not self._ends:
                 self.forget(gate.release)
         return self.outcome
 

@@ -19,6 +19,9 @@ ROOMS: dict[str, set[str]] = {
     "deadline": set(),
     "address": set(),
     "fork": set(),
+    "mutex": {"deadline"},
+    "bell": {"deadline"},
+    "daemon": {"mutex"},
     "file": set(),
     "url": {"errors"},
     "config": {"errors", "url"},
@@ -45,8 +48,8 @@ ROOMS: dict[str, set[str]] = {
     "updates": {"deadline", "loops", "pending"},
     "reply": {"config", "deadline", "errors", "loops", "pending", "updates"},
     "transport": {
-        "address", "call", "clock", "config", "deadline", "encoding", "errors", "fork", "log",
-        "nested", "pending", "reply", "unencodable", "url",
+        "address", "bell", "call", "clock", "config", "daemon", "deadline", "encoding", "errors",
+        "fork", "log", "mutex", "nested", "pending", "reply", "unencodable", "url",
     },
     "discovery": {
         "address", "config", "deadline", "errors", "file", "fork", "model", "schema", "signature",

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from threading import Lock
 from typing import Any
 
@@ -25,19 +26,16 @@ class Receipt:
         self.lost = False
         self._waiting = set(ids)
         self._refused: dict[str, Exception] = {}
-        self._lock = Lock()
         #: Held until all is settled or lost: an Event would cost more than the rest of a Receipt.
         self._gate = Lock()
         self._gate.acquire()
 
     def settle(self, task_id: str, error: Exception | None = None) -> None:
         """Note the broker's word on one message."""
-        with self._lock:
-            if error is not None:
-                self._refused.setdefault(task_id, error)
-            self._waiting.discard(task_id)
-            done = not self._waiting
-        if done:
+        if error is not None:
+            self._refused.setdefault(task_id, error)
+        self._waiting.discard(task_id)
+        if not self._waiting:
             self._open()
 
     def lose(self) -> None:
@@ -46,27 +44,24 @@ class Receipt:
         self._open()
 
     def _open(self) -> None:
-        with self._lock:
-            if self._gate.locked():
-                self._gate.release()
+        with suppress(RuntimeError):  # it is open
+            self._gate.release()
 
     @property
     def refused(self) -> dict[str, Exception]:
         """Give the messages that the broker has refused so far, and why."""
-        with self._lock:
-            return self._refused.copy()
+        return self._refused.copy()
 
     @property
     def open(self) -> list[str]:
         """Give the messages that the broker has not answered for."""
-        with self._lock:
-            return sorted(self._waiting)
+        return sorted(self._waiting.copy())
 
     def wait(self, deadline: Deadline) -> bool:
         """Wait for the broker's word on all; False when the deadline came first, or it is lost."""
         settled = self._gate.acquire(timeout=deadline.wait())
         if settled:
-            self._gate.release()
+            self._open()
         return settled and not self.lost
 
 

@@ -4,7 +4,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from threading import Lock
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
@@ -18,6 +17,7 @@ from celery_rpc.errors import (
     ResultError,
 )
 from celery_rpc.log import RateLimited
+from celery_rpc.mutex import Mutex
 from celery_rpc.pending import Outcome, Pending
 from celery_rpc.transport.base import CallTransport
 from celery_rpc.transport.outcome import (
@@ -65,7 +65,7 @@ class ReplyTable:
         self._pending: WeakValueDictionary[str, Pending] = WeakValueDictionary()
         self._held: dict[str, Pending] = {}
         self._answers: dict[str, Answer] = {}
-        self._lock = Lock()
+        self._registering = Mutex()
         #: One a client: what floods one of them must not silence another.
         self._log = RateLimited(log)
 
@@ -93,15 +93,13 @@ class ReplyTable:
                 "max_in_flight"
             )
         pending = given or Pending(task_id, task, deadline)
-        with self._lock:
-            return self._pending.setdefault(task_id, pending)
+        return self._registering.run(self._pending.setdefault, task_id, pending)
 
     def hold(self, pending: Pending) -> None:
         """Keep a call until it has ended."""
         if pending.done:
             return
-        with self._lock:
-            self._held[pending.id] = pending
+        self._held[pending.id] = pending
         task_id = pending.id  # the callback must not keep the Pending itself
         pending.on_done(lambda: self._held.pop(task_id, None))
 
@@ -111,9 +109,8 @@ class ReplyTable:
 
     def forget(self, task_id: str) -> None:
         """Expect no reply any more."""
-        with self._lock:
-            self._held.pop(task_id, None)
-            self._pending.pop(task_id, None)
+        self._held.pop(task_id, None)
+        self._pending.pop(task_id, None)
 
     def all(self) -> list[Pending]:
         """Give every call that has not ended."""
@@ -144,8 +141,8 @@ class ReplyTable:
             pending.fail(error)
 
     def fail_all(self, error: Callable[[Pending], Exception]) -> None:
-        """End every call."""
-        for pending in self.all():
+        """End every call; those, too, at whose end somebody was broken off."""
+        for pending in self._kept():
             pending.fail(error(pending))
 
     # ----- answers to broadcasts

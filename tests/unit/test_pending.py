@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from functools import partial
 from typing import Any
 
 from celery_rpc.deadline import NEVER, Deadline
@@ -10,6 +11,7 @@ from celery_rpc.loops import outcome_of
 from celery_rpc.pending import Outcome, Pending, Update
 from celery_rpc.updates import Updates
 from tests.servers import wait_until
+from tests.unit.interruptions import broken_off
 
 
 def test_the_first_outcome_wins() -> None:
@@ -41,6 +43,27 @@ def test_a_wait_that_ends_early_leaves_no_callback() -> None:
     assert pending.wait(Deadline.after(0.05)) is None
     assert time.monotonic() - began < 2
     assert pending._callbacks == []
+
+
+def test_what_was_broken_off_while_it_woke_others_is_made_up_for() -> None:
+    woken: list[int] = []
+    pending = Pending("i")
+
+    def prepare() -> None:
+        nonlocal pending
+        pending = Pending("i")
+        woken.clear()
+        for number in range(4):
+            pending.on_done(partial(woken.append, number))
+
+    prepare()
+    for _ in broken_off(lambda: pending.resolve(Outcome("SUCCESS", 1))):
+        pending.resolve(Outcome("SUCCESS", 2))
+        # Each once; but one that the thread had in its hands when it was struck.
+        assert woken == sorted(set(woken))
+        assert len(woken) >= 3
+        prepare()
+    assert woken == [0, 1, 2, 3]
 
 
 def test_awaits_in_two_loops_at_once() -> None:

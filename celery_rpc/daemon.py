@@ -1,0 +1,52 @@
+"""Daemon: a thread that is there when it is needed."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Thread, current_thread
+
+from celery_rpc.mutex import Busy, Mutex
+
+
+class Daemon:
+    """A thread that starts when it is first needed, and again should it have ended.
+
+    It does not hold up the end of the interpreter.
+    """
+
+    def __init__(self, run: Callable[[], object], name: str) -> None:
+        self._run = run
+        self._name = name
+        self._thread: Thread | None = None
+        self._starting = Mutex()
+
+    @property
+    def alive(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def current(self) -> bool:
+        """True in the thread itself."""
+        return self._thread is current_thread()
+
+    def ensure(self) -> None:
+        """See to it that the thread runs."""
+        if not self.alive:
+            with suppress(Busy):
+                self._starting.run(self._start)
+
+    def _start(self) -> None:
+        if not self.alive:
+            # Noted before it starts: one that is never started is not alive, and one that is
+            # started in spite of an exception, unnoticed, is no longer the one that is noted.
+            self._thread = Thread(target=self._serve, name=self._name, daemon=True)
+            self._thread.start()
+
+    def _serve(self) -> None:
+        if self.current:
+            self._run()
+
+    def join(self, timeout: float) -> None:
+        """Wait so long for its end, unless called from it."""
+        thread = self._thread
+        if thread is not None and not self.current and thread.is_alive():
+            thread.join(timeout)

@@ -1,0 +1,69 @@
+"""Interruptions: an exception that strikes a thread between two steps of the interpreter."""
+
+import os
+import sys
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from itertools import count
+from types import FrameType
+from typing import Any
+
+import celery_rpc
+
+PACKAGE = os.path.dirname(celery_rpc.__file__)
+
+
+class Struck(BaseException):
+    """What strikes, as KeyboardInterrupt does."""
+
+
+class Strike:
+    """An exception before the bytecode of that number, counted over all functions of the package.
+
+    Attributes:
+        hit: True when it has struck.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.hit = False
+        self._left = number
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> Any:
+        if not frame.f_code.co_filename.startswith(PACKAGE):
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode" and not self.hit:
+            self._left -= 1
+            if self._left < 0:
+                self.hit = True
+                raise Struck
+        return self
+
+
+@contextmanager
+def striking(number: int) -> Generator[Strike]:
+    """Strike in the block, which goes on unless something in it lets the exception pass."""
+    strike = Strike(number)
+    before = sys.gettrace()
+    # Python 3.12.1 traces bytecodes only where the frame that begins it does.
+    sys._getframe().f_trace_opcodes = True
+    sys.settrace(strike)
+    try:
+        yield strike
+    finally:
+        sys.settrace(before)
+
+
+def broken_off(act: Callable[[], object]) -> Iterator[int]:
+    """Act again and again, broken off one step later each time, until it ends; yield after each."""
+    for number in count():
+        strike = None
+        try:
+            with striking(number) as strike:
+                act()
+        except Struck:
+            pass
+        if strike is None or not strike.hit:
+            assert number, "nothing of the package was called"
+            return
+        yield number
