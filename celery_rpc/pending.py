@@ -40,6 +40,11 @@ class Outcome:
     #: The reply as it came, for whoever passes it on.
     meta: dict[str, Any] = field(default_factory=dict[str, Any])
 
+    @property
+    def stops_chain(self) -> bool:
+        """Whether nothing comes of what follows; a value that only we cannot read stops nobody."""
+        return self.error is not None and not isinstance(self.error, ResultError)
+
 
 Callback = Callable[[], object]
 

@@ -361,7 +361,7 @@ def _wait_family(pending: Pending, parents: list[Pending], deadline: Deadline) -
             if pending.outcome is not None:
                 return pending.outcome
             for parent in parents:
-                if parent.outcome is not None and parent.outcome.error is not None:
+                if parent.outcome is not None and parent.outcome.stops_chain:
                     return parent.outcome
             if not changed.wait(deadline.remaining()):
                 return None

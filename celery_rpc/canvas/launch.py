@@ -200,7 +200,7 @@ class Whole:
 def fail_with(failed: Pending, rest: Sequence[Pending]) -> None:
     """End what a failed step would have come to with its error, which names it."""
     outcome = failed.outcome
-    if outcome is not None and outcome.error is not None:
+    if outcome is not None and outcome.stops_chain:
         for each in rest:
             each.resolve(outcome)
 

@@ -57,6 +57,12 @@ def echo(value: Any) -> Any:
     return value
 
 
+@app.task(name="calc.measure")
+def measure(value: str) -> int:
+    """Return how long a text is."""
+    return len(value)
+
+
 @app.task(name="calc.sleep")
 def sleep(seconds: float) -> float:
     """Take some time."""
