@@ -21,6 +21,8 @@ from celery_rpc.unresolved import Unresolved
 class Caller(Protocol):
     """What a proxy needs of its client."""
 
+    @property
+    def app(self) -> Any: ...
     def call(self, target: Target, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any: ...
     async def call_async(
         self, target: Target, args: Sequence[Any], kwargs: Mapping[str, Any]
@@ -115,6 +117,9 @@ class TaskProxy:
             )
         if kwargs is not None and not isinstance(kwargs, Mapping):
             raise ArgumentsError(f"{self.name}: kwargs must be a dict, not {type(kwargs).__name__}")
+        if "add_to_parent" in options:  # Celery's chord sends what it was given without .s()
+            options |= self._target.address.options
+            return self._caller.app.send_task(self.name, args, kwargs, **options)  # type: ignore[no-any-return]
         return self._caller.send(self._with(options), args or (), kwargs or {})
 
     def batch(self, arguments: Iterable[Any]) -> list[Reply[Any]]:
@@ -170,6 +175,11 @@ class TaskProxy:
     def name(self) -> str:
         """The task's full name."""
         return self._target.spec.name
+
+    @property
+    def AsyncResult(self) -> Any:  # noqa: N802
+        """Celery's name for what gives the reply of a call by its id."""
+        return self._caller.app.AsyncResult
 
     @property
     def queue(self) -> str:

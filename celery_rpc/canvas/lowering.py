@@ -86,11 +86,9 @@ class Lowering:
 
     def lower(self, canvas: Any, context: Context) -> Node | None:
         """Add a signature of any kind."""
-        signature = to_signature(canvas)
+        signature = signature_of(canvas)
         if isinstance(signature, Chunks):
             signature = signature.group()
-        if not isinstance(signature, Signature):
-            raise CanvasError(f"{canvas!r} is no signature: take one from a task by .s()")
         options = {**signature.options, **context.options}
         if isinstance(signature, Chain):
             end = self.lower_chain(signature, options, context)
@@ -154,7 +152,7 @@ class Lowering:
     ) -> Node | None:
         if signature.body is None:
             raise CanvasError("a chord without a body: call it with one, or use a group")
-        body = to_signature(signature.body)
+        body = signature_of(signature.body)
         inside = context.inside(options, self.errbacks(options))
         header = replace(
             inside.guarded(*map(Guard, self.errbacks(body.options))),
@@ -217,6 +215,18 @@ class Lowering:
         if made is None:
             made = self._read[key] = DEFAULTS.merged(**own)
         return made
+
+
+def signature_of(canvas: Any) -> Any:
+    """Return a canvas as a signature.
+
+    Raises:
+        CanvasError: it is none.
+    """
+    signature = to_signature(canvas)
+    if not isinstance(signature, Signature):
+        raise CanvasError(f"{canvas!r} is no signature: take one from a task by .s()")
+    return signature
 
 
 def is_empty(signature: Any) -> bool:

@@ -21,6 +21,7 @@ from celery_rpc.canvas.stock import (
     Map,
     Signature,
     StarMap,
+    is_task,
     to_signature,
 )
 from celery_rpc.deadline import Deadline
@@ -108,10 +109,10 @@ class Canvas(Base):
         return adopt(super().clone(*args, **kwargs), self._app)  # type: ignore[misc]
 
     def __or__(self, other: Any) -> Any:
-        return joined(self, other) if isinstance(other, Signature) else NotImplemented
+        return joined(self, to_signature(other)) if is_step(other) else NotImplemented
 
     def __ror__(self, other: Any) -> Any:
-        return joined(other, self) if isinstance(other, Signature) else NotImplemented
+        return joined(to_signature(other), self) if is_step(other) else NotImplemented
 
     __ior__ = __or__
 
@@ -150,7 +151,7 @@ class chain(Canvas, FoldingChain):  # type: ignore[misc] # noqa: N801
 
     def __init__(self, *tasks: Any, **options: Any) -> None:
         steps = list(tasks[0]) if len(tasks) == 1 and is_many(tasks[0]) else list(tasks)
-        super().__init__(steps, **options)
+        super().__init__([to_signature(step) for step in steps], **options)
 
     def freeze(self, *args: Any, **kwargs: Any) -> Any:
         """Give its tasks their ids, and return the reply that will come to the last one."""
@@ -162,7 +163,7 @@ class group(Canvas, Group):  # type: ignore[misc] # noqa: N801
     """Tasks at once; their results are a list."""
 
     def __init__(self, *tasks: Any, **options: Any) -> None:
-        if len(tasks) == 1 and isinstance(tasks[0], Signature):
+        if len(tasks) == 1 and is_step(tasks[0]):
             tasks = ([tasks[0]],)
         members = [*tasks[0]] if len(tasks) == 1 else tasks
         super().__init__([part for member in members for part in members_of(member)], **options)
@@ -172,9 +173,9 @@ class chord(Canvas, Chord):  # type: ignore[misc] # noqa: N801
     """Tasks at once, and then one with the list of their results."""
 
     def __init__(self, header: Any, body: Any = None, *args: Any, **options: Any) -> None:
-        members = [header] if isinstance(header, Mapping) else header
+        members = [header] if isinstance(header, Mapping) or is_task(header) else header
         header = [part for member in members for part in members_of(member)]
-        super().__init__(header, body, *args, **options)
+        super().__init__(header, to_signature(body), *args, **options)
 
     def __call__(self, body: Any = None, **options: Any) -> Any:
         return self.apply_async((), {"body": body} if body else {}, **options)
@@ -280,7 +281,12 @@ def members_of(signature: Any) -> list[Any]:
     """Give the members of a group; one with options of its own stays whole."""
     if isinstance(signature, Group) and not signature.options:
         return list(signature.tasks)
-    return [signature]
+    return [to_signature(signature)]
+
+
+def is_step(value: Any) -> bool:
+    """Whether a value may be part of a canvas: a signature, or a bare task."""
+    return isinstance(value, Signature) or is_task(value)
 
 
 def is_many(value: Any) -> bool:

@@ -15,7 +15,23 @@ Map: Any = canvas.xmap
 StarMap: Any = canvas.xstarmap
 Chunks: Any = canvas.chunks
 GroupResult: Any = result.GroupResult
-to_signature: Any = canvas.maybe_signature
+
+
+def to_signature(value: Any, app: Any = None) -> Any:
+    """Return a signature as it is, one made of JSON, or that of a bare task."""
+    if is_task(value):
+        return value.s()
+    found = canvas.maybe_signature(value, app=app)
+    task: Any = getattr(found, "_type", None)
+    if is_task(task):  # Celery's chord makes signatures of bare tasks, without their options
+        found = found.clone()
+        found.options = {**task.s().options, **found.options}
+    return found
+
+
+def is_task(value: Any) -> bool:
+    """Whether a value is a task, and no signature yet."""
+    return hasattr(type(value), "s")
 
 
 def listed(callbacks: Any) -> list[Any]:
