@@ -185,6 +185,21 @@ Decode = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Lineage:
+    """Where a call is in its canvas, by the names that Celery's requests have for it."""
+
+    #: The first task of all that led to the call.
+    root_id: str | None = None
+    #: The task whose end led to it.
+    parent_id: str | None = None
+    group_id: str | None = None
+    group_index: int | None = None
+
+
+NO_LINEAGE = Lineage()
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One request: which task, where, with what."""
 
@@ -197,3 +212,5 @@ class Call:
     #: Seconds until the call ends, from when it is sent; None: there is no hurry.
     expires_in: float | None = None
     decode: Decode | None = None
+    #: Of a call that a canvas makes; None: as its options say.
+    lineage: Lineage | None = None

@@ -324,13 +324,14 @@ class LiveCaller:
             return None
         return service.partial.get(step.task, service.workers)
 
-    def run_errback(self, signature: Any, task_id: str) -> None:
+    def run_errback(self, signature: Any, task_id: str, root_id: str) -> None:
         """Call an errback with the id of the task that failed, without blocking."""
         from celery_rpc.canvas.graph import Graph
         from celery_rpc.canvas.launch import started
 
         try:
-            started(Graph.from_canvas(signature, (task_id,)), self, NEVER)
+            errback = Graph.from_canvas(signature, (task_id,), parent_id=task_id, root_id=root_id)
+            started(errback, self, NEVER)
         except RpcError:
             log.exception("the errback of %s could not be called", task_id)
 

@@ -58,7 +58,7 @@ class Pending:
     """
 
     __slots__ = ("__weakref__", "_callbacks", "_ends", "_read", "_watchers", "call", "deadline",
-                 "decode", "id", "last", "task", "updates")  # fmt: skip
+                 "decode", "id", "last", "root", "task", "updates")  # fmt: skip
 
     def __init__(self, id: str, task: str = "", deadline: Deadline = NEVER) -> None:  # noqa: A002
         self.id = id
@@ -66,6 +66,8 @@ class Pending:
         self.deadline = deadline
         #: What was sent, until it has ended: a worker may refuse it, and another one take it.
         self.call: Call | None = None
+        #: Id of the root of the canvas that the call is a step of, where it is no root itself.
+        self.root: str | None = None
         #: Reads the value into the task's declared type; None: it is given as it came.
         self.decode: Decode | None = None
         #: The first outcome, and few that came at the same moment.

@@ -21,7 +21,7 @@ from celery_rpc.canvas.lowering import lower
 from celery_rpc.canvas.nodes import Given, Guard, Node
 from celery_rpc.canvas.results import GroupReply, as_they_end, leaves
 from celery_rpc.canvas.run import Run
-from celery_rpc.canvas.stock import Chord, GroupResult, Signature, listed
+from celery_rpc.canvas.stock import AsyncResult, Chord, GroupResult, Signature, listed
 from celery_rpc.deadline import NEVER, Deadline
 from celery_rpc.pending import Pending
 
@@ -238,5 +238,8 @@ def given(graph: Graph, result: Any, guards: Sequence[Guard]) -> Node:
     """Add a result that is expected from elsewhere to a graph."""
     if isinstance(result, GroupResult):
         return graph.join([given(graph, each, guards) for each in result.results])
-    node: Node = graph.put(Given(id=result.id, guards=guards))
+    first = result
+    while isinstance(first.parent, AsyncResult):
+        first = first.parent
+    node: Node = graph.put(Given(id=result.id, guards=guards, root=first.id))
     return node

@@ -25,6 +25,8 @@ class Course:
         self.states = [StepState.WAITING] * len(nodes)
         self.values: list[Any] = [None] * len(nodes)
         self.failures: dict[int, Outcome] = {}
+        #: The step whose end led to each node; None where nothing had to come before.
+        self.causes: list[int | None] = [None] * len(nodes)
         #: Steps for which all is there that they wait for, in their turn.
         self.ready: deque[int] = deque()
         self._moved = moved
@@ -65,10 +67,12 @@ class Course:
         """Take a node's value, and give those that waited for nothing else."""
         self.values[index] = value
         self.end(index, StepState.SUCCESS)
+        cause = self.causes[index] if isinstance(self.nodes[index], Junction) else index
         free: list[Node] = []
         for follower in self._followers[index]:
             self._missing[follower] -= 1
             if self._missing[follower] == 0 and self.states[follower] is StepState.WAITING:
+                self.causes[follower] = cause
                 free.append(self.nodes[follower])
         return free
 

@@ -1,7 +1,7 @@
 """Launch: a graph is sent whole where the workers need no help, and run on the client otherwise."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -160,29 +160,30 @@ class Whole:
             pending.on_done(partial(fail_with, pending, line[place:]))
 
     def _call(self, step: Step, rest: Sequence[Step], deadline: Deadline) -> Call:
-        root = self.id_of(step)
-        links = [self._message(each, root) for each in step.callbacks]
+        links = [self._message(each) for each in step.callbacks]
         # A worker takes the last item of a chain first.
-        chain = [self._message(each, root) for each in reversed(rest)]
+        chain = [self._message(each) for each in reversed(rest)]
         options = step.options
         if links or chain:
             options = replace(options, link=links or None, chain=chain or None)
+        lineage = step.lineage(self.id_of, None, None)
         return Call(
-            id=root, task=step.task, address=step.address, args=step.args, kwargs=step.kwargs,
-            options=options, expires_in=deadline.remaining(),
-            decode=self.client.decoder(step.address, step.task),
+            id=self.id_of(step), task=step.task, address=step.address, args=step.args,
+            kwargs=step.kwargs, options=options, expires_in=deadline.remaining(),
+            decode=self.client.decoder(step.address, step.task), lineage=lineage,
         )  # fmt: skip
 
-    def _message(self, step: Any, root: str) -> dict[str, Any]:
-        """Give a step as the signature that a worker sends on."""
+    def _message(self, step: Any) -> dict[str, Any]:
+        """Give a step as the signature that a worker sends on, which knows its root and parent."""
+        lineage = asdict(step.lineage(self.id_of, None, None))
         options = {
+            **{name: value for name, value in lineage.items() if value is not None},
             **step.options.as_celery(),
             **step.address.options,
             "task_id": self.id_of(step),
-            "root_id": root,
             "reply_to": self.client.reply_to,
         }
-        links = [self._message(each, root) for each in step.callbacks]
+        links = [self._message(each) for each in step.callbacks]
         if links:
             options["link"] = links
         return message(step, options)

@@ -5,22 +5,25 @@ gives a list, also in the middle of a chain, which makes it the header of a chor
 passed over; an immutable signature waits but takes nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+from uuid import uuid4
 
 from celery_rpc.address import Address
-from celery_rpc.call import DEFAULTS, CallOptions
-from celery_rpc.canvas.nodes import Guard, Node, Nodes, Passing, Step
+from celery_rpc.call import DEFAULTS, NO_LINEAGE, CallOptions, Lineage
+from celery_rpc.canvas.nodes import Guard, Join, Node, Nodes, Passing, Step, belong
 from celery_rpc.canvas.stock import Chain, Chord, Chunks, Group, Signature, listed, to_signature
 from celery_rpc.encoding import owned
 from celery_rpc.errors import CanvasError
 from celery_rpc.plain import SENT_AS_IT_IS
 from celery_rpc.retry import Retry
 
+#: What Celery writes of a task's place in its canvas.
+LINEAGE = frozenset({"root_id", "parent_id", "group_id", "group_index"})
+
 #: Options of a canvas that are not passed on to the tasks in it.
-OWN = frozenset({"task_id", "link", "link_error", "chain", "chord", "group_id", "group_index",
-                 "root_id", "parent_id", "reply_to"})  # fmt: skip
+OWN = LINEAGE | {"task_id", "link", "link_error", "chain", "chord", "reply_to"}
 
 #: What says where a signature goes.
 ADDRESS = frozenset({"queue", "exchange", "routing_key", "exchange_type"})
@@ -105,9 +108,13 @@ class Lowering:
         if end is None:
             return None
         end.id = end.id or options.get("task_id")
-        for callback in listed(options.get("link")):
+        callbacks = listed(options.get("link"))
+        group = str(uuid4()) if len(callbacks) > 1 else None  # Celery makes a group of them
+        for place, callback in enumerate(callbacks):
             reached = self.lower(callback, Context(end, aside=True))
             end.callbacks += [] if reached is None else [reached]
+            if group is not None and isinstance(reached, Step):
+                reached.told = replace(reached.told, group_id=group, group_index=place)
         for rest in reversed(options.get("chain") or ()):
             end = self.lower(rest, context.after(end)) or end
         return end
@@ -118,10 +125,12 @@ class Lowering:
         inside = context.inside(options, self.errbacks(options))
         inside = replace(inside, args=(*inside.args, *signature.args))
         end: Node | None = None
-        steps = [to_signature(each) for each in signature.tasks]
+        steps = [*spliced(signature.tasks)]
         for step in [each for each in steps if not is_empty(each)] or steps[:1]:
             reached = self.lower(only_member(step), inside)
             if reached is not None:
+                if isinstance(end, Join):
+                    belong(reached, end)
                 end = reached
                 inside = inside.after(end)
         return end
@@ -133,7 +142,14 @@ class Lowering:
         members = self.members(signature, inside)
         if not members and context.source is not None:
             return None
-        return self.nodes.join(members, before=context.source, aside=context.aside)
+        return self.join(members, context)
+
+    def join(self, members: Sequence[Node], context: Context) -> Join:
+        """Add the list of the members of a group."""
+        joined = self.nodes.join(members, before=context.source, aside=context.aside)
+        for place, member in enumerate(members):
+            belong(member, joined, place)
+        return joined
 
     def members(self, signature: Any, context: Context) -> list[Node]:
         """Add the members of a group; those of groups directly in it become its own."""
@@ -160,11 +176,15 @@ class Lowering:
             kwargs={**signature.kwargs.get("kwargs", {}), **inside.kwargs},
         )
         tasks = signature.tasks
-        members = self.members(tasks if isinstance(tasks, Group) else Group(tasks), header)
+        group = tasks if isinstance(tasks, Group) else Group(tasks)
+        joined = self.join(self.members(group, header), context)
+        joined.id = group.options.get("task_id")
         # A countdown is the header's: the body starts when that is done (celery issue 7851).
         late = {k: v for k, v in inside.options.items() if k not in ("countdown", "eta")}
-        joined = self.nodes.join(members, before=context.source, aside=context.aside)
-        return self.lower(body, replace(inside.after(joined), options=late))
+        end = self.lower(body, replace(inside.after(joined), options=late))
+        if end is not None:
+            belong(end, joined)
+        return end
 
     def lower_task(self, signature: Any, options: Mapping[str, Any], context: Context) -> Step:
         """Add one plain task."""
@@ -185,6 +205,7 @@ class Lowering:
                 retry=read.retry if isinstance(read.retry, Retry) else None,
                 passing=Passing.VALUE if source and not signature.immutable else Passing.NOTHING,
                 aside=context.aside,
+                told=told_lineage(options),
             )
         )
         return step
@@ -227,6 +248,23 @@ def signature_of(canvas: Any) -> Any:
     if not isinstance(signature, Signature):
         raise CanvasError(f"{canvas!r} is no signature: take one from a task by .s()")
     return signature
+
+
+def told_lineage(options: Mapping[str, Any]) -> Lineage:
+    """Return what Celery has written of a task's lineage into the options of its signature."""
+    if LINEAGE.isdisjoint(options):
+        return NO_LINEAGE
+    return Lineage(**{name: options.get(name) for name in LINEAGE})
+
+
+def spliced(steps: Iterable[Any]) -> Iterator[Any]:
+    """Yield the steps of a chain; plain chains in it are part of it."""
+    for each in steps:
+        step = to_signature(each)
+        if isinstance(step, Chain) and not step.options and not step.args:
+            yield from spliced(step.tasks)
+        else:
+            yield step
 
 
 def is_empty(signature: Any) -> bool:

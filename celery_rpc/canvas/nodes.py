@@ -1,13 +1,13 @@
 """Nodes: the points of a graph, and what each makes of the values before it; pure."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from celery_rpc.address import Address
-from celery_rpc.call import DEFAULTS, CallOptions
+from celery_rpc.call import DEFAULTS, NO_LINEAGE, CallOptions, Lineage
 from celery_rpc.retry import Retry
 
 
@@ -92,6 +92,9 @@ class Gate(Junction):
 class Given(Node):
     """The result of a call that was made elsewhere, known by its id."""
 
+    #: Id of the root of that call; None: it is one itself.
+    root: str | None = None
+
 
 @dataclass(eq=False, slots=True, repr=False)
 class Step(Node):
@@ -109,6 +112,12 @@ class Step(Node):
     timeout: float | None = None
     #: When it is sent again after a failure.
     retry: Retry | None = None
+    #: What its signature says of its lineage; it goes before what the graph says.
+    told: Lineage = NO_LINEAGE
+    #: The group that it is a member of, or the header of the chord that it ends ...
+    group: Join | None = None
+    #: ... and its place there, as a member.
+    place: int | None = None
 
     @property
     def patience(self) -> float | None:
@@ -130,8 +139,34 @@ class Step(Node):
             return self.args, {**self.kwargs, **dict(zip(self.names, values, strict=False))}
         return self.args, self.kwargs
 
+    def lineage(
+        self, id_of: Callable[[Node], str], root: str | None, parent: str | None
+    ) -> Lineage:
+        """Return the lineage of its call.
+
+        Args:
+            root: the root of the step that led to it; None: it is a root itself.
+            parent: the id of the step that led to it.
+        """
+        told, group = self.told, self.group
+        return Lineage(
+            told.root_id or root,
+            told.parent_id or parent,
+            told.group_id or (None if group is None else id_of(group)),
+            self.place if told.group_index is None else told.group_index,
+        )
+
     def __repr__(self) -> str:
         return f"<{self.label}>"
+
+
+def belong(end: Node, group: Join, place: int | None = None) -> None:
+    """Let the end of a part of a canvas be of a group; if it is a group, all of its members."""
+    if isinstance(end, Step):
+        end.group, end.place = group, place
+    elif isinstance(end, Join):
+        for member in end.after:
+            belong(member, group, member.place if isinstance(member, Step) else None)
 
 
 class Nodes:

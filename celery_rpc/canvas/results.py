@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, cast
 from typing_extensions import TypeVar
 
 from celery_rpc import loops
+from celery_rpc.call import Decode
+from celery_rpc.canvas.client import RunClient
 from celery_rpc.canvas.nodes import Gate, Join, Node, Step
 from celery_rpc.canvas.stock import GroupResult
 from celery_rpc.config import UNSET, Unset
@@ -281,6 +283,19 @@ def result_of(family: Family, node: Node) -> Any:
             lambda: None if node.source is None else family.result(node.source),
         )
     return StepReply(family, node)
+
+
+def in_types(node: Node, value: Any, client: RunClient) -> Any:
+    """Return the value of a node in the types that its tasks declare."""
+    if isinstance(node, Join):
+        return [in_types(*each, client) for each in zip(node.after, value, strict=True)]
+    decode = decoder_of(node, client)
+    return value if decode is None else decode(value)
+
+
+def decoder_of(node: Node, client: RunClient) -> Decode | None:
+    """Return what reads the value of a node, if its type is known."""
+    return client.decoder(node.address, node.task) if isinstance(node, Step) else None
 
 
 def as_they_end(results: Sequence[Any], deadline: Deadline) -> Iterator[tuple[str, Any]]:

@@ -3,28 +3,24 @@
 import logging
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import replace
 from functools import partial
 from threading import Lock
 from typing import Any
 
-from celery_rpc.call import Call, CallOptions, Decode
+from celery_rpc.call import Call
 from celery_rpc.canvas.client import RunClient
 from celery_rpc.canvas.course import Course
+from celery_rpc.canvas.endings import cancelled, late, too_late
 from celery_rpc.canvas.errbacks import Errbacks
-from celery_rpc.canvas.nodes import Given, Join, Node, Nodes, Step
+from celery_rpc.canvas.lineage import Lineages
+from celery_rpc.canvas.nodes import Given, Node, Nodes, Step
 from celery_rpc.canvas.progress import ENDED, RunStatus, StepState
-from celery_rpc.canvas.results import result_of
+from celery_rpc.canvas.results import decoder_of, in_types, result_of
 from celery_rpc.canvas.snapshot import snapshot
 from celery_rpc.clock import Alarm
 from celery_rpc.config import UNSET, Unset
 from celery_rpc.deadline import NEVER, Deadline
-from celery_rpc.errors import (
-    CallCancelled,
-    ClientClosed,
-    DeadlineExceeded,
-    Overloaded,
-)
+from celery_rpc.errors import ClientClosed, Overloaded
 from celery_rpc.fork import renew_after_fork
 from celery_rpc.pending import Outcome, Pending
 from celery_rpc.reply import Reply
@@ -76,7 +72,7 @@ class Run:
         self._asked: dict[int, Pending] = {}
         self._attempts: dict[int, Attempts] = {}
         self._errbacks = Errbacks()
-        self._options: dict[int, CallOptions] = {}
+        self._lineages = Lineages(graph.nodes, self._ids, self._course.causes)
         self._alarms: dict[int, Alarm] = {}
         self._inbox: deque[Callable[[], object]] = deque()
         self._lock = Lock()
@@ -176,20 +172,15 @@ class Run:
             address=step.address,
             args=args,
             kwargs=kwargs,
-            options=self._rooted(step.options),
+            options=step.options,
             expires_in=min(limits) if limits else None,
             decode=self.client.decoder(step.address, step.task),
+            lineage=self._lineages.of(step),
         )
-
-    def _rooted(self, options: CallOptions) -> CallOptions:
-        """Give a step's options with the run as their root; the same object for the same."""
-        rooted = self._options.get(id(options))
-        if rooted is None:
-            rooted = self._options[id(options)] = replace(options, root_id=self.id)
-        return rooted
 
     def _fly(self, index: int, pending: Pending) -> None:
         self._flying[index] = pending
+        pending.root = pending.root or self._lineages.root(index)
         pending.on_done(partial(self._landed, index, pending))
 
     def _landed(self, index: int, pending: Pending) -> None:
@@ -201,6 +192,7 @@ class Run:
     def _take(self, index: int, pending: Pending, outcome: Outcome) -> None:
         if self._flying.get(index) is pending:
             del self._flying[index]
+            self._lineages.landed(index, pending.id, pending.root)
             self._ended(index, outcome)
 
     def _ended(self, index: int, outcome: Outcome) -> None:
@@ -212,7 +204,9 @@ class Run:
         elif not self._try_again(index, outcome):
             node = self.graph.nodes[index]
             for errback in self._errbacks.due(node, outcome.error):
-                self.client.run_errback(errback, self.id_of(node))
+                self.client.run_errback(
+                    errback, self._lineages.called(index), self._lineages.root_id(index)
+                )
             self._course.fail(index, outcome)
 
     def _moved(self, index: int, state: StepState) -> None:
@@ -240,19 +234,10 @@ class Run:
             self._over.resolve(Outcome("SUCCESS"))
 
     def _read_ends(self, value: Any) -> Any:
-        """Give the value of the run in the types that its last tasks declare."""
+        """Return the value of the run in the types that its last tasks declare."""
         if len(self._ends) == 1:
-            return self._read(self._ends[0], value)
-        return [self._read(node, each) for node, each in zip(self._ends, value, strict=True)]
-
-    def _read(self, node: Node, value: Any) -> Any:
-        if isinstance(node, Join):
-            return [self._read(node, each) for node, each in zip(node.after, value, strict=True)]
-        decode = self._decode(node)
-        return value if decode is None else decode(value)
-
-    def _decode(self, node: Node) -> Decode | None:
-        return self.client.decoder(node.address, node.task) if isinstance(node, Step) else None
+            return in_types(self._ends[0], value, self.client)
+        return [in_types(*each, self.client) for each in zip(self._ends, value, strict=True)]
 
     # ----- failures
 
@@ -278,13 +263,7 @@ class Run:
 
     def _too_late(self, pending: Pending, step: Step) -> None:
         self.client.forget(pending.id)
-        pending.fail(
-            DeadlineExceeded(
-                f"{step.label} did not end within its {step.patience:g} s; it may still run",
-                task_id=pending.id,
-                state=pending.state,
-            )
-        )
+        pending.fail(too_late(step, pending))
 
     def _out_of_time(self) -> None:
         """The run's deadline has come."""
@@ -325,7 +304,7 @@ class Run:
             return flying
         task = node.task if isinstance(node, Step) else ""
         made = Pending(self.id_of(node), task, self.deadline)
-        made.decode = self._decode(node)
+        made.decode = decoder_of(node, self.client)
         return made
 
     def status(self) -> RunStatus:
@@ -397,18 +376,3 @@ class Run:
     def __repr__(self) -> str:
         status = self.status()
         return f"<Run {self.id}: {status.ended:,} of {status.total:,} steps have ended>"
-
-
-def late(step: str, state: StepState) -> DeadlineExceeded:
-    """Give the error of a step that had not ended when the time of its run was over."""
-    if state is StepState.SENT:
-        return DeadlineExceeded(
-            f"{step} had not ended by the deadline of its run; it may still run"
-        )
-    return DeadlineExceeded(f"{step} was not sent by the deadline of its run")
-
-
-def cancelled(step: str, state: StepState) -> CallCancelled:
-    """Give the error of a step whose run was cancelled."""
-    when = "while it was under way" if state is StepState.SENT else "before it was sent"
-    return CallCancelled(f"the run of {step} was cancelled {when}")

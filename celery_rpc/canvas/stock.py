@@ -15,6 +15,7 @@ Map: Any = canvas.xmap
 StarMap: Any = canvas.xstarmap
 Chunks: Any = canvas.chunks
 GroupResult: Any = result.GroupResult
+AsyncResult: Any = result.AsyncResult
 
 
 def to_signature(value: Any, app: Any = None) -> Any:

@@ -18,7 +18,7 @@ from typing import Any
 from celery import signals
 
 from celery_rpc.address import Address
-from celery_rpc.call import Call, CallOptions
+from celery_rpc.call import Call, CallOptions, Lineage
 from celery_rpc.deadline import NEVER, Deadline
 from celery_rpc.encoding import encode
 from celery_rpc.errors import ConfigurationError, DeadlineExceeded, EncodeError, PayloadTooLarge
@@ -74,8 +74,9 @@ class EnvelopeWriter:
         #: Seconds by which workers' clocks may be ahead without dropping a call too early.
         self.allowance = allowance
         self.origin = f"{os.getpid()}@{socket.gethostname()}"
-        #: By task: the options that its headers were made for, and the headers.
-        self._shared: dict[str, tuple[CallOptions, SharedHeaders]] = {}
+        #: By task, and whether it has a lineage: the options that its headers were made for, and
+        #: the headers.
+        self._shared: dict[tuple[str, bool], tuple[CallOptions, SharedHeaders]] = {}
         self._repr = Repr()
         self._repr.maxstring = self._repr.maxother = REPR_LENGTH
         self._repr.maxlist = self._repr.maxtuple = self._repr.maxdict = 20
@@ -100,6 +101,8 @@ class EnvelopeWriter:
             "argsrepr": options.argsrepr or show(tuple(call.args)),
             "kwargsrepr": options.kwargsrepr or show(dict(call.kwargs)),
         }
+        if call.lineage is not None:
+            own.update(ancestry(call.lineage, call.id))
         if call.expires_in is not None:
             own[DEADLINE] = f"{time() + call.expires_in + options.starts_after + ahead:.3f}"
         if options.idempotency_key or options.idempotent:
@@ -131,10 +134,11 @@ class EnvelopeWriter:
 
     def shared(self, call: Call) -> SharedHeaders:
         """Give the headers that only depend on the task and its options."""
-        options, shared = self._shared.get(call.task, (None, None))
+        kind = call.task, call.lineage is None
+        options, shared = self._shared.get(kind, (None, None))
         if shared is None or options is not call.options:
             shared = SharedHeaders(self.constants(call))
-            self._shared[call.task] = call.options, shared
+            self._shared[kind] = call.options, shared
         return shared
 
     def constants(self, call: Call) -> dict[str, Any]:
@@ -144,17 +148,18 @@ class EnvelopeWriter:
             "lang": "py",
             "task": call.task,
             "shadow": options.shadow,
-            "group": options.group_id,
-            "group_index": options.group_index,
             "retries": options.retries,
             "timelimit": [options.time_limit, options.soft_time_limit],
-            "parent_id": options.parent_id,
             "origin": self.origin,
             "ignore_result": options.ignore_result,
             "replaced_task_nesting": options.replaced_task_nesting,
             "stamped_headers": options.stamped_headers,
             "stamps": dict(options.stamps),
         }
+        if call.lineage is None:
+            constants["parent_id"] = options.parent_id
+            constants["group"] = options.group_id
+            constants["group_index"] = options.group_index
         if options.compression:
             constants["compression"] = compression_type(options.compression)
         if options.headers:
@@ -202,6 +207,16 @@ class EnvelopeWriter:
             properties=envelope.properties,
             retry_policy={},
         )
+
+
+def ancestry(lineage: Lineage, task_id: str) -> dict[str, Any]:
+    """Return the headers that tell where a call is in its canvas."""
+    return {
+        "root_id": lineage.root_id or task_id,
+        "parent_id": lineage.parent_id,
+        "group": lineage.group_id,
+        "group_index": lineage.group_index,
+    }
 
 
 def due(

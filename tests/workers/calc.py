@@ -4,6 +4,7 @@
 # Celery ships no types.
 
 import builtins
+import json
 import os
 import signal
 import time
@@ -142,6 +143,16 @@ def request(self: Any) -> dict[str, Any]:
     """Tell what Celery made of the message."""
     names = ("id", "eta", "expires", "shadow", "timelimit", "ignore_result", "delivery_info")
     return {name: getattr(self.request, name, None) for name in names}
+
+
+@app.task(name="calc.lineage", bind=True)
+def lineage(self: Any, path: str, label: str) -> str:
+    """Append a line to a file: where in its canvas this call is."""
+    names = ("id", "root_id", "parent_id", "group", "group_index")
+    told = {name: getattr(self.request, name, None) for name in names}
+    with Path(path).open("a") as lines:
+        lines.write(json.dumps({"label": label, **told}) + "\n")
+    return label
 
 
 @app.task(name="calc.suicide")
