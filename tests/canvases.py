@@ -1,6 +1,5 @@
 """Random canvases, and what they mean: evaluated here, without Celery and without us."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,41 +25,89 @@ class Part:
     stock: bool = False
 
     @property
-    def empty(self) -> bool:
-        return self.kind in ("chain", "group") and all(part.empty for part in self.parts)
+    def is_nothing(self) -> bool:
+        """A chain of nothing."""
+        if self.kind != "chain" or len(self.parts) == 1:
+            return self.kind == "chain" and self.parts[0].is_nothing
+        return all(part.is_nothing or lone(part).is_empty_group for part in self.parts)
+
+    @property
+    def is_empty_group(self) -> bool:
+        return self.kind == "group" and not self.parts
 
 
 def value_of(part: Part, given: Any = NOTHING) -> Any:
     """Give what a canvas means."""
+    value = evaluated(part, given)
+    if given is not NOTHING or value is NOTHING:
+        return value
+    while part.kind == "chain" and len(steps := steps_of(part)) == 1:
+        (part,) = steps
+    if part.kind == "group" and len(value) == 1 and isinstance(value[0], list):
+        return value[0]  # Celery gives a group of one group as that group, where it stands alone
+    return value
+
+
+def evaluated(part: Part, given: Any) -> Any:
+    """Give the value of a part of a canvas."""
     if part.kind == "task":
         before = () if given is NOTHING or part.immutable else (given,)
         return weight([*before, *part.numbers])
     if part.kind == "chain":
-        return value_of_chain(part.parts, given)
+        value = NOTHING
+        for step in steps_of(part):
+            reached = evaluated(step, given)
+            value = value if reached is NOTHING else reached
+            given = given if reached is NOTHING else reached
+        return value
     if part.kind == "group":
-        members = list(members_of(part, given))
-        return members if members or given is NOTHING else NOTHING
+        return list(members_of(part, given))
     header, body = Part("group", parts=part.parts[:-1]), part.parts[-1]
-    return value_of(body, list(members_of(header, given)))
+    return evaluated(body, list(members_of(header, given)))
 
 
-def value_of_chain(parts: Sequence[Part], given: Any) -> Any:
-    value = NOTHING
-    for step in [part for part in parts if not part.empty] or parts[:1]:
-        while step.kind == "group" and len(step.parts) == 1:
-            (step,) = step.parts
-        reached = value_of(step, given)
-        if reached is not NOTHING:
-            value = given = reached
-    return value
+def steps_of(chain: Part) -> list[Part]:
+    """Give the steps that Celery leaves of a chain."""
+    found: list[Part] = []
+    left = [part for part in chain.parts if not part.is_nothing]
+    several = len(chain.parts) > 1
+    while several and left and lone(left[0]).is_empty_group:
+        del left[0]
+    if several and left and unrolled(lone(left[0])).kind == "group":
+        left = [part for part in left if not part.is_empty_group]
+        found = [unrolled(lone(left[0])), *left[1:2]]
+        del left[:2]
+    if several:
+        left = [part for part in left if not lone(part).is_empty_group]
+    for number, part in enumerate(left, 1):
+        step = unrolled(lone(part))
+        if number == len(left) and (found or not several):
+            step = unrolled(step)
+            if found and step.is_empty_group:
+                break
+        if not step.is_nothing:
+            found.append(step)
+    return found
+
+
+def lone(part: Part) -> Part:
+    """Give the only step of a chain that has one."""
+    while part.kind == "chain" and len(part.parts) == 1:
+        (part,) = part.parts
+    return part
+
+
+def unrolled(part: Part) -> Part:
+    """Give the only member of a group that has one."""
+    return part.parts[0] if part.kind == "group" and len(part.parts) == 1 else part
 
 
 def members_of(group: Part, given: Any) -> Any:
     for part in group.parts:
         if part.kind == "group":
             yield from members_of(part, given)
-        elif not part.empty:
-            yield value_of(part, given)
+        elif (value := evaluated(part, given)) is not NOTHING:
+            yield value
 
 
 def canvas_of(part: Part, task: Any) -> Any:
@@ -103,8 +150,10 @@ def canvases(*, stock: bool = False) -> st.SearchStrategy[Part]:
             .filter(flat),
             st.builds(
                 lambda header, body, s: Part("chord", parts=(*header, body), stock=s),
-                parts(1), inner.filter(lambda part: not part.empty), whose,
+                parts(1), inner.filter(lambda part: evaluated(part, []) is not NOTHING), whose,
             ).filter(flat),
         )  # fmt: skip
 
-    return st.recursive(tasks, deeper, max_leaves=12)
+    nothing = [Part("group"), Part("chain")]
+    leaves = tasks if stock else st.one_of(tasks, tasks, st.sampled_from(nothing))
+    return st.recursive(leaves, deeper, max_leaves=12)

@@ -1,18 +1,19 @@
 """Lowering: a Celery canvas -> the nodes of a graph; pure.
 
 What each part means is Celery's (docs: userguide/canvas): a chain passes each result on; a group
-gives a list, also in the middle of a chain, which makes it the header of a chord; what is empty is
-passed over; an immutable signature waits but takes nothing.
+gives a list, also in the middle of a chain, which makes it the header of a chord; an immutable
+signature waits but takes nothing.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
 from celery_rpc.address import Address
 from celery_rpc.call import DEFAULTS, NO_LINEAGE, CallOptions, Lineage
-from celery_rpc.canvas.nodes import Guard, Join, Node, Nodes, Passing, Step, belong
+from celery_rpc.canvas.nodes import Gate, Guard, Join, Junction, Node, Nodes, Passing, Step, belong
+from celery_rpc.canvas.shape import steps_of
 from celery_rpc.canvas.stock import Chain, Chord, Chunks, Group, Signature, listed, to_signature
 from celery_rpc.encoding import owned
 from celery_rpc.errors import CanvasError
@@ -74,7 +75,23 @@ def lower(
         CanvasError: a part of it is no signature of a remote task.
     """
     context = Context(source, tuple(args), dict(kwargs or {}), dict(options or {}))
-    return Lowering(nodes).lower(canvas, context)
+    end = Lowering(nodes).lower(canvas, context)
+    return end if source is not None else outermost(end, canvas)
+
+
+def outermost(end: Node | None, canvas: Any) -> Node | None:
+    """Return the node that has the result of a whole canvas.
+
+    A group of one whose member gives a list has that list for its result, where it is nothing but
+    that group (celery/canvas.py, group.apply_async).
+    """
+    if isinstance(end, Join) and len(end.after) == 1 and isinstance(end.after[0], Junction):
+        steps = [to_signature(canvas)]
+        while len(steps) == 1 and isinstance(steps[0], Chain):
+            steps = list(steps_of(steps[0]))
+        if len(steps) == 1 and isinstance(steps[0], Group):
+            return end.after[0]
+    return end
 
 
 class Lowering:
@@ -125,9 +142,8 @@ class Lowering:
         inside = context.inside(options, self.errbacks(options))
         inside = replace(inside, args=(*inside.args, *signature.args))
         end: Node | None = None
-        steps = [*spliced(signature.tasks)]
-        for step in [each for each in steps if not is_empty(each)] or steps[:1]:
-            reached = self.lower(only_member(step), inside)
+        for step in spliced(signature):
+            reached = self.lower(step, inside)
             if reached is not None:
                 if isinstance(end, Join):
                     belong(reached, end)
@@ -139,10 +155,7 @@ class Lowering:
         self, signature: Any, options: Mapping[str, Any], context: Context
     ) -> Node | None:
         inside = context.guarded().inside(options, self.errbacks(options))
-        members = self.members(signature, inside)
-        if not members and context.source is not None:
-            return None
-        return self.join(members, context)
+        return self.arrived(self.join(self.members(signature, inside), context), context)
 
     def join(self, members: Sequence[Node], context: Context) -> Join:
         """Add the list of the members of a group."""
@@ -150,6 +163,13 @@ class Lowering:
         for place, member in enumerate(members):
             belong(member, joined, place)
         return joined
+
+    def arrived(self, joined: Join, context: Context) -> Node:
+        """Return the node of a list that is there once its source is, also if it is empty."""
+        if joined.after or context.source is None:
+            return joined
+        gate: Node = self.nodes.put(Gate([joined, context.source], aside=context.aside))
+        return gate
 
     def members(self, signature: Any, context: Context) -> list[Node]:
         """Add the members of a group; those of groups directly in it become its own."""
@@ -159,7 +179,7 @@ class Lowering:
             if isinstance(member, Group):
                 options = {**member.options, **context.options}
                 found += self.members(member, context.inside(options, self.errbacks(options)))
-            elif not is_empty(member) and (end := self.lower(member, context)) is not None:
+            elif (end := self.lower(member, context)) is not None:
                 found.append(end)
         return found
 
@@ -181,9 +201,11 @@ class Lowering:
         joined.id = group.options.get("task_id")
         # A countdown is the header's: the body starts when that is done (celery issue 7851).
         late = {k: v for k, v in inside.options.items() if k not in ("countdown", "eta")}
-        end = self.lower(body, replace(inside.after(joined), options=late))
-        if end is not None:
-            belong(end, joined)
+        source = self.arrived(joined, context)
+        end = self.lower(body, replace(inside.after(source), options=late))
+        if end is None:
+            raise CanvasError("the body of a chord has no task: nothing would come of its header")
+        belong(end, joined)
         return end
 
     def lower_task(self, signature: Any, options: Mapping[str, Any], context: Context) -> Step:
@@ -257,31 +279,13 @@ def told_lineage(options: Mapping[str, Any]) -> Lineage:
     return Lineage(**{name: options.get(name) for name in LINEAGE})
 
 
-def spliced(steps: Iterable[Any]) -> Iterator[Any]:
+def spliced(chain: Any) -> Iterator[Any]:
     """Yield the steps of a chain; plain chains in it are part of it."""
-    for each in steps:
-        step = to_signature(each)
+    for step in steps_of(chain):
         if isinstance(step, Chain) and not step.options and not step.args:
-            yield from spliced(step.tasks)
+            yield from spliced(step)
         else:
             yield step
-
-
-def is_empty(signature: Any) -> bool:
-    """Tell whether a canvas has no task at all: it is passed over."""
-    if not isinstance(signature, Chain | Group):
-        return False
-    return all(is_empty(to_signature(each)) for each in signature.tasks)
-
-
-def only_member(signature: Any) -> Any:
-    """Give the one member of a group that has no other: in a chain it stands for the group."""
-    while isinstance(signature, Group):
-        tasks = [to_signature(each) for each in signature.tasks]
-        if len(tasks) != 1:
-            break
-        signature = tasks[0]
-    return signature
 
 
 def address_of(signature: Any) -> Address:

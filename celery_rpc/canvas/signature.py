@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from celery_rpc.call import Target
 from celery_rpc.canvas.graph import Graph
 from celery_rpc.canvas.launch import check, launch, started
-from celery_rpc.canvas.lowering import is_empty, only_member
 from celery_rpc.canvas.plan import Plan, plan_of
+from celery_rpc.canvas.shape import has_no_member, has_no_task, lone_step, steps_of
 from celery_rpc.canvas.stock import (
     Chain,
     Chord,
@@ -155,7 +155,7 @@ class chain(Canvas, FoldingChain):  # type: ignore[misc] # noqa: N801
 
     def freeze(self, *args: Any, **kwargs: Any) -> Any:
         """Give its tasks their ids, and return the reply that will come to the last one."""
-        self.tasks = with_chords(self.tasks, self._app)  # Celery's would freeze copies of groups
+        self.tasks = with_chords(self, self._app)  # Celery's would freeze copies of groups
         return super().freeze(*args, **kwargs)
 
 
@@ -163,19 +163,17 @@ class group(Canvas, Group):  # type: ignore[misc] # noqa: N801
     """Tasks at once; their results are a list."""
 
     def __init__(self, *tasks: Any, **options: Any) -> None:
-        if len(tasks) == 1 and is_step(tasks[0]):
-            tasks = ([tasks[0]],)
-        members = [*tasks[0]] if len(tasks) == 1 else tasks
-        super().__init__([part for member in members for part in members_of(member)], **options)
+        members = members_of(tasks[0] if len(tasks) == 1 else tasks)
+        flat = [part for member in members for part in inner_members(member)]
+        # One of one, or of none, is not the same as its member.
+        super().__init__(flat if len(flat) > 1 else members, **options)
 
 
 class chord(Canvas, Chord):  # type: ignore[misc] # noqa: N801
     """Tasks at once, and then one with the list of their results."""
 
     def __init__(self, header: Any, body: Any = None, *args: Any, **options: Any) -> None:
-        members = [header] if isinstance(header, Mapping) or is_task(header) else header
-        header = [part for member in members for part in members_of(member)]
-        super().__init__(header, to_signature(body), *args, **options)
+        super().__init__(members_of(header), to_signature(body), *args, **options)
 
     def __call__(self, body: Any = None, **options: Any) -> Any:
         return self.apply_async((), {"body": body} if body else {}, **options)
@@ -252,36 +250,42 @@ def adopt(signature: Any, app: Any = None) -> Any:
 def joined(left: Any, right: Any) -> Any:
     """Give what ``left | right`` means."""
     app = left._app or right._app
-    if is_empty(right):
+    if has_no_task(right) or has_no_member(right):
         return left
-    if isinstance(left, Group) and not is_empty(left):
+    if isinstance(left, Group):
         return chord(left, right, app=app)
-    return chain([*steps_of(left), *steps_of(right)], app=app)
+    steps, others = parts_of(left), parts_of(right)
+    if isinstance(lone_step(left), Group) and not isinstance(others[0], Group):
+        steps = [chord(lone_step(left), others.pop(0), app=app)]
+    return chain([*steps, *others], app=app)
 
 
-def steps_of(signature: Any) -> list[Any]:
-    """Give the steps of a chain; one with options of its own stays whole."""
+def parts_of(signature: Any) -> list[Any]:
+    """Return the steps of a chain; one with options of its own stays whole."""
     if isinstance(signature, Chain) and not signature.options and not signature.args:
         return list(signature.tasks)
     return [signature]
 
 
-def with_chords(steps: Iterable[Any], app: Any) -> list[Any]:
+def with_chords(whole: Any, app: Any) -> list[Any]:
     """Return the steps of a chain with each group that another step follows as a chord."""
-    parts = [only_member(part) for step in steps for part in steps_of(to_signature(step))]
     made: list[Any] = []
-    for step in reversed([part for part in parts if not is_empty(part)] or parts[:1]):
-        if isinstance(step, Group) and made:
-            step = chord(step, made.pop(), app=app)
-        made.append(step)
+    parts = [part for step in steps_of(whole) for part in parts_of(step)]
+    for part in reversed(parts):
+        made.append(chord(part, made.pop(), app=app) if isinstance(part, Group) and made else part)
     return made[::-1]
 
 
-def members_of(signature: Any) -> list[Any]:
-    """Give the members of a group; one with options of its own stays whole."""
-    if isinstance(signature, Group) and not signature.options:
-        return list(signature.tasks)
-    return [to_signature(signature)]
+def inner_members(member: Any) -> list[Any]:
+    """Return what a member of a group adds to it: a group its members, in their place."""
+    return members_of(member) if isinstance(member, Group) else [member]
+
+
+def members_of(given: Any) -> list[Any]:
+    """Return signatures as a list; a group with options of its own stays whole."""
+    if isinstance(given, Group) and not given.options:
+        return list(given.tasks)
+    return [*map(to_signature, [given] if is_step(given) or isinstance(given, Mapping) else given)]
 
 
 def is_step(value: Any) -> bool:
