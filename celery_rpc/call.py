@@ -145,9 +145,6 @@ LOCAL = frozenset(
     {"retry", "idempotent", "idempotency_key", "wait_for_ready", "check", "cancel_on_timeout"}
 )
 
-#: What would send the call elsewhere.
-ELSEWHERE = frozenset({"queue", "exchange", "routing_key"})
-
 #: What may be changed by whoever said it.
 COPIED = frozenset({"headers", "stamps"})
 
@@ -164,8 +161,6 @@ def as_it_is_now(value: Any) -> Any:
 
 
 def _unknown(name: str) -> str:
-    if name in ELSEWHERE:
-        return f"{name}= is not taken: the queue is the path; use client.task(name, queue=...)"
     near = difflib.get_close_matches(name, KNOWN, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return f"there is no option {name!r}{hint} (a task's own keywords go in kwargs)"

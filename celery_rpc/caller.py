@@ -4,6 +4,7 @@ import asyncio
 import difflib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -226,6 +227,19 @@ class LiveCaller:
             name=queue,
         )
 
+    def moved(self, target: Target, address: Address) -> Target:
+        """Return a task as it is on another queue.
+
+        Raises:
+            NoSuchService, NoSuchTask: it is not there; names what is near.
+        """
+        queue = address.queue or self.bound(address).queue
+        name = target.spec.name
+        service = self.service(queue, lambda found: found.tasks.get(name))
+        if name not in service.tasks:
+            raise no_such_task(service, name)
+        return replace(target, spec=service.tasks[name], address=service.address)
+
     # ----- what canvases ask for
 
     @cached_property
@@ -274,6 +288,40 @@ class LiveCaller:
     def expected(self, task_id: str) -> Pending | None:
         """Return what somebody waits by for a call's reply, if anybody does."""
         return self.transport.expected(task_id)
+
+    def located(self, step: "Step") -> Address:
+        """Return the address of the queue that is bound by a step's exchange and routing key.
+
+        Raises:
+            CanvasError: none is, as far as is known.
+        """
+        try:
+            return self.bound(step.address)
+        except RpcError as error:
+            raise CanvasError(f"{step.label} cannot run: {error}") from error
+
+    def bound(self, address: Address) -> Address:
+        """Return the address of the queue that is bound by an exchange and a routing key.
+
+        Raises:
+            NoSuchService: none is; names queues that are near.
+        """
+
+        def served(catalog: Catalog) -> Service | None:
+            names = address.exchange, address.routing_key
+            bound = (s for s in catalog.services.values() if names_of(s.address) == names)
+            return next(bound, None)
+
+        catalog = self.fleet.peek()
+        service = served(catalog) if loops.in_loop() else self.fleet.find(served)
+        if service is None:
+            near = difflib.get_close_matches(address.routing_key, list(catalog.services), n=3)
+            hint = f"; queues with names like that: {', '.join(near)}" if near else ""
+            raise NoSuchService(
+                f"no queue is bound to {address.label}{hint}; say queue= instead",
+                near=near,
+            )
+        return Address(service.queue)
 
     def check_step(self, step: "Step") -> bool:
         """Tell whether a step will answer.
@@ -375,6 +423,11 @@ def _if(service: Service | None, wanted: Callable[[Service], Any] | None) -> Ser
     if service is None or wanted is None:
         return service
     return service if wanted(service) else None
+
+
+def names_of(address: Address) -> tuple[str, str]:
+    """Return the exchange and the routing key by which workers bound a queue."""
+    return address.exchange, address.routing_key
 
 
 def split_arguments(

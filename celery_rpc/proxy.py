@@ -8,10 +8,10 @@ from functools import partial
 from typing import Any, Protocol
 
 from celery_rpc import loops
-from celery_rpc.address import Address
+from celery_rpc.address import ADDRESSING, Address
 from celery_rpc.call import DEFAULTS, CallOptions, Target
 from celery_rpc.declared import ServiceErrors
-from celery_rpc.errors import AmbiguousTask, ArgumentsError, NoSuchTask
+from celery_rpc.errors import AmbiguousTask, ArgumentsError, ConfigurationError, NoSuchTask
 from celery_rpc.model import Service, TaskSpec, counted
 from celery_rpc.reply import Reply
 from celery_rpc.signature import TaskSignature
@@ -35,6 +35,7 @@ class Caller(Protocol):
         self, target: Target, args: Sequence[Any], kwargs: Mapping[str, Any], immutable: bool
     ) -> Any: ...
     def service(self, queue: str, wanted: Callable[[Service], Any] | None = None) -> Service: ...
+    def moved(self, target: Target, address: Address) -> Target: ...
     def known(self, queue: str) -> Service | None: ...
     def knows(self, queue: str, wanted: Callable[[Service], Any] | None = None) -> bool: ...
     def describe(self, target: Target) -> TaskSignature | None: ...
@@ -132,6 +133,9 @@ class TaskProxy:
 
     def options(self, **options: Any) -> "TaskProxy":
         """Give this task with options for its calls: timeout, priority, headers, countdown, ..."""
+        queue = options.get("queue")
+        if isinstance(queue, str) and loops.in_loop() and not self._caller.knows(queue):
+            return Unresolved(f"{self!r}", lambda: self.options(**options))  # type: ignore[return-value]
         return TaskProxy(self._with(options), self._caller)
 
     def s(self, *args: Any, **kwargs: Any) -> Any:
@@ -169,7 +173,14 @@ class TaskProxy:
         return self.s().chunks(items, size)
 
     def _with(self, options: Mapping[str, Any]) -> Target:
-        return replace(self._target, options=self._target.options.merged(**options))
+        others = {name: value for name, value in options.items() if name not in ADDRESSING}
+        target = replace(self._target, options=self._target.options.merged(**others))
+        if all(options.get(name) is None for name in ADDRESSING):
+            return target
+        address = Address.from_options(dict(options))
+        if address is None:
+            raise ConfigurationError("exchange= says no queue without routing_key=; or say queue=")
+        return self._caller.moved(target, address)
 
     @property
     def name(self) -> str:

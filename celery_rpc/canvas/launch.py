@@ -57,6 +57,8 @@ def check(graph: Graph, client: LaunchClient) -> None:
     answers: dict[tuple[str, str, bool | None], bool] = {}
     known: dict[int, Any] = {}
     for step in graph.steps:
+        if not step.address.queue:
+            step.address = client.located(step)
         kind = step.address.queue, step.task, step.options.ignore_result
         if kind not in answers:
             answers[kind] = client.check_step(step)

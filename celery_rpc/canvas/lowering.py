@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
-from celery_rpc.address import Address
+from celery_rpc.address import ADDRESSING, Address, overriding
 from celery_rpc.call import DEFAULTS, NO_LINEAGE, CallOptions, Lineage
 from celery_rpc.canvas.nodes import Gate, Guard, Join, Junction, Node, Nodes, Passing, Step, belong
 from celery_rpc.canvas.shape import steps_of
@@ -27,7 +27,7 @@ LINEAGE = frozenset({"root_id", "parent_id", "group_id", "group_index"})
 OWN = LINEAGE | {"task_id", "link", "link_error", "chain", "chord", "reply_to"}
 
 #: What says where a signature goes.
-ADDRESS = frozenset({"queue", "exchange", "routing_key", "exchange_type"})
+ADDRESS = ADDRESSING | {"exchange_type"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +108,8 @@ class Lowering:
         """Add a signature of any kind."""
         signature = signature_of(canvas)
         if isinstance(signature, Chunks):
-            signature = signature.group()
-        options = {**signature.options, **context.options}
+            signature = signature.group().set(**signature.options)
+        options = overriding(signature.options, context.options)
         if isinstance(signature, Chain):
             end = self.lower_chain(signature, options, context)
         elif isinstance(signature, Group):
@@ -177,7 +177,7 @@ class Lowering:
         for each in signature.tasks:
             member = to_signature(each)
             if isinstance(member, Group):
-                options = {**member.options, **context.options}
+                options = overriding(member.options, context.options)
                 found += self.members(member, context.inside(options, self.errbacks(options)))
             elif (end := self.lower(member, context)) is not None:
                 found.append(end)
@@ -220,7 +220,7 @@ class Lowering:
                 after=source,
                 guards=context.guards,
                 task=str(signature.task),
-                address=address_of(signature),
+                address=address_of(signature, options),
                 args=tuple([self.own(arg) for arg in args]),
                 kwargs={name: self.own(arg) for name, arg in kwargs.items()},
                 options=read,
@@ -288,13 +288,13 @@ def spliced(chain: Any) -> Iterator[Any]:
             yield step
 
 
-def address_of(signature: Any) -> Address:
-    """Give where a signature goes.
+def address_of(signature: Any, options: Mapping[str, Any]) -> Address:
+    """Return where a signature goes, by its options and those of the canvases around it.
 
     Raises:
         CanvasError: it does not say so.
     """
-    address = Address.from_options(signature.options)
+    address = Address.from_options(options)
     if address is None and signature.task in ("celery.map", "celery.starmap"):
         address = Address.from_options(to_signature(signature.kwargs["task"]).options)
     if address is None:

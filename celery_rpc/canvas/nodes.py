@@ -129,7 +129,7 @@ class Step(Node):
     @property
     def label(self) -> str:
         """Name the step, for people."""
-        return f"step {self.index} ({self.task} on {self.address.queue})"
+        return f"step {self.index} ({self.task} on {self.address.label})"
 
     def arguments(self, values: Sequence[Any]) -> tuple[Sequence[Any], Mapping[str, Any]]:
         """Give the arguments of its call, from the values of those it comes after."""

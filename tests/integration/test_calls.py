@@ -256,9 +256,9 @@ class TestOptions:
         with pytest.raises(ValueError, match="did you mean 'countdown'"):
             client.calc.add.apply_async((1, 1), countdwn=3)
 
-    def test_a_queue_is_no_option(self, client: Any) -> None:
-        with pytest.raises(ValueError, match="the queue is the path"):
-            client.calc.add.apply_async((1, 1), queue="other")
+    def test_an_exchange_alone_is_no_address(self, client: Any) -> None:
+        with pytest.raises(ValueError, match="says no queue without routing_key="):
+            client.calc.add.apply_async((1, 1), exchange="other")
 
     def test_pickle_is_refused(self, client: Any) -> None:
         with pytest.raises(ValueError, match="pickle"):
