@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests import profiles
-from tests.servers import Broker, RabbitBroker, ValkeyBroker, Worker, celery_python
+from tests.servers import Broker, Gate, RabbitBroker, ValkeyBroker, Worker, celery_python
 
 profiles.load()
 
@@ -122,6 +122,14 @@ def worker(broker: Broker) -> Iterator[Worker]:
         "tests.workers.calc", broker.url, ["calc"], pool="threads", concurrency=4
     ) as started:
         yield started.wait_ready()
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    """Holds tasks until the test opens it, or has ended."""
+    made = Gate(tmp_path / "gate")
+    yield made
+    made.open()
 
 
 @pytest.fixture(scope="session", params=["5.4", "5.6"])

@@ -15,8 +15,8 @@ from celery_rpc import (
     Unavailable,
     connect,
 )
-from tests.faults.limits import fails
-from tests.servers import RabbitBroker, ValkeyBroker, Worker, wait_until
+from tests.limits import fails
+from tests.servers import Gate, RabbitBroker, ValkeyBroker, Worker, wait_until
 
 Own = RabbitBroker | ValkeyBroker
 
@@ -39,9 +39,9 @@ def served(server: Own) -> Iterator[Worker]:
 
 @pytest.fixture
 def client(server: Own, served: Worker) -> Iterator[Any]:
-    with connect(server.url, connect_timeout=1.0, heartbeat=2.0, discovery_window=0.3) as made:
+    with connect(server.url, connect_timeout=1.0, heartbeat=2.0, discovery_window=1.0) as made:
         # After a restart of the broker, the worker takes its time to connect again.
-        wait_until(lambda: is_up(made), timeout=40, what="the worker")
+        wait_until(lambda: is_up(made), timeout=90, what="the worker")
         yield made
 
 
@@ -62,42 +62,48 @@ def test_R45_a_frozen_broker_ends_every_call_in_time(server: Own, client: Any) -
             fails(lambda: fresh.catalog, Unavailable, within=2)
     finally:
         server.thaw()
-    wait_until(lambda: is_up(client), timeout=20, what="a call after the thaw")
+    wait_until(lambda: is_up(client), timeout=60, what="a call after the thaw")
 
 
 @on_rabbitmq
 def test_R40_a_broker_that_blocks_publishers_is_overloaded_and_says_so(
     server: Own, client: Any
 ) -> None:
-    """The first message is in the broker's hands before it says that it blocks."""
+    """It says that it blocks when the next message comes after it has noticed itself."""
     assert isinstance(server, RabbitBroker)
     add = client.calc.add.options(timeout=1.0)
     server.block_publishers()
     try:
-        fails(lambda: add(1, 1), OutcomeUnknown, Overloaded, within=1.0)
-        wait_until(lambda: client.status()["blocked"], timeout=5, what="the broker's word")
+
+        def is_blocked() -> bool:
+            fails(lambda: add(1, 1), OutcomeUnknown, Overloaded, within=1.0)
+            return bool(client.status()["blocked"])
+
+        wait_until(is_blocked, what="the broker's word")
         for call in (lambda: add(1, 1), lambda: add.delay(1, 1)):
             assert "blocks publishers" in str(fails(call, Overloaded, within=1.0))
         patient = client.calc.add.options(timeout=1.0, retry=Retry(attempts=None))
         fails(lambda: patient(1, 1), Overloaded, within=1.0)
     finally:
         server.unblock_publishers()
-    wait_until(lambda: not client.status()["blocked"], timeout=5, what="the end of it")
+    wait_until(lambda: not client.status()["blocked"], what="the end of it")
     assert client.calc.add(1, 1) == 2
 
 
 @on_rabbitmq
-def test_R04_a_call_survives_a_restart_of_the_broker(server: Own, client: Any) -> None:
+def test_R04_a_call_survives_a_restart_of_the_broker(server: Own, client: Any, gate: Gate) -> None:
     """RabbitMQ keeps what is durable; a Redis that keeps nothing is R05."""
     assert isinstance(server, RabbitBroker)
-    reply = client.calc.sleep.delay(1.5)
+    reply = client.calc.hold.options(timeout=90).delay(gate.path, 7)
+    wait_until(lambda: gate.held, what="the worker to take it")
     server.stop_app()
     add = client.calc.add.options(timeout=2)
     fails(lambda: add(1, 1), Unavailable, OutcomeUnknown, within=2)
     server.start_app()
-    patient = client.calc.add.options(timeout=30, wait_for_ready=True)
+    gate.open()
+    patient = client.calc.add.options(timeout=60, wait_for_ready=True)
     assert patient(1, 1) == 2
-    assert reply.get(timeout=30) == 1.5
+    assert reply.get() == 7
 
 
 def test_R05_a_broker_that_is_killed_gives_a_value_or_a_truthful_error(
@@ -110,21 +116,21 @@ def test_R05_a_broker_that_is_killed_gives_a_value_or_a_truthful_error(
     server.restart()
     with suppress(OutcomeUnknown):  # the broker may have taken it along
         assert reply.get() == 1.0
-    wait_until(lambda: is_up(client), timeout=40, what="a call after the restart")
+    wait_until(lambda: is_up(client), timeout=90, what="a call after the restart")
 
 
 @on_redis
 def test_R42_a_redis_that_is_flushed_loses_what_was_queued_and_nothing_more(
-    server: Own, client: Any, served: Worker
+    server: Own, client: Any, gate: Gate
 ) -> None:
     assert isinstance(server, ValkeyBroker)
-    running = client.calc.sleep.delay(1.0)
-    wait_until(lambda: not client.status()["error"], timeout=5, what="a connection")
-    taken = f"calc.sleep[{running.id}] received"
-    wait_until(lambda: taken in served.log, timeout=5, what="the worker to take it")
+    running = client.calc.hold.delay(gate.path, 7)
+    wait_until(lambda: not client.status()["error"], what="a connection")
+    wait_until(lambda: gate.held, what="the worker to take it")
     with server.client() as admin:
         admin.flushdb()
-    assert running.get(timeout=10) == 1.0
+    gate.open()
+    assert running.get() == 7
     assert client.calc.add(1, 1) == 2
 
 
@@ -156,4 +162,4 @@ def test_R46_a_frozen_worker_is_missing_and_an_empty_answer_is_no_empty_fleet(
             client.calc.add.options(timeout=0.5)(1, 1)
     finally:
         served.thaw()
-    wait_until(lambda: node not in client.refresh().missing, timeout=20, what="its answer")
+    wait_until(lambda: node not in client.refresh().missing, what="its answer")

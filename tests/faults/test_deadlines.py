@@ -20,8 +20,8 @@ from celery_rpc import (
 )
 from celery_rpc.transport.skew import EVERY
 from tests.faults.conftest import Connect
-from tests.faults.limits import fails
-from tests.servers import Broker, FaultProxy, Forger, RabbitBroker, Way, Worker, wait_until
+from tests.limits import fails
+from tests.servers import Broker, FaultProxy, Forger, Gate, RabbitBroker, Way, Worker, wait_until
 
 pytestmark = pytest.mark.usefixtures("worker")
 
@@ -50,8 +50,8 @@ def test_R23_a_call_inside_a_task_inherits_what_is_left_of_its_deadline(
     client: Any, gateway: Worker
 ) -> None:
     before = time.time()
-    nested = client.gateway.deadline.options(timeout=5)()
-    assert before < float(nested["called"]) < before + 15  # its own default would be 30 s
+    nested = client.gateway.deadline.options(timeout=10)()
+    assert before < float(nested["called"]) < before + 20  # its own default would be 30 s
     assert nested["sent"] is None  # nobody waits for what is only sent
 
 
@@ -83,17 +83,17 @@ def test_R23_what_a_worker_dropped_after_the_deadline_says_so(
     worker.freeze()
     try:
         reply = client.calc.count.options(timeout=0.3).delay(str(mark))
-        wait_until(lambda: reply.deadline().passed, timeout=5, what="the deadline")
+        wait_until(lambda: reply.deadline().passed, what="the deadline")
     finally:
         worker.thaw()
     with pytest.raises(DeadlineExceeded, match="was not run") as caught:
-        reply.get(timeout=10)
+        reply.get(timeout=60)
     assert caught.value.state == "REVOKED"
     assert not mark.exists()
 
 
 def test_R23_what_expires_before_its_deadline_is_revoked(client: Any) -> None:
-    reply = client.calc.add.options(timeout=10).apply_async((1, 1), countdown=0.5, expires=0.1)
+    reply = client.calc.add.apply_async((1, 1), countdown=0.5, expires=0.1)
     with pytest.raises(CallCancelled, match="expired"):
         reply.get()
 
@@ -151,7 +151,7 @@ def test_R01_a_client_that_is_told_nothing_waits_thirty_seconds(client: Any) -> 
 
 @pytest.mark.parametrize("broker", ["rabbitmq"], indirect=True)
 def test_R34_a_message_that_rabbitmq_finds_too_large_fails_its_own_call_alone(
-    client: Any, broker: Broker
+    broker: Broker, gate: Gate
 ) -> None:
     """Redis has no such limit below 512 MiB; max_payload holds on both."""
     assert isinstance(broker.server, RabbitBroker)
@@ -162,27 +162,29 @@ def test_R34_a_message_that_rabbitmq_finds_too_large_fails_its_own_call_alone(
     broker.server.evaluate(limit.format(1_000_000))
     try:
         with connect(broker.url) as fresh:  # the limit is read when a channel is opened
-            innocent = fresh.calc.sleep.delay(0.3)
+            innocent = fresh.calc.hold.delay(gate.path, 7)
             with pytest.raises(PayloadTooLarge, match="larger than"):
                 fresh.calc.echo.delay("x" * 2_000_000)
             assert fresh.calc.add(1, 1) == 2
-            assert innocent.get(timeout=5) == 0.3
+            gate.open()
+            assert innocent.get() == 7
     finally:
         broker.server.evaluate(limit.format(134_217_728))
 
 
 def test_R24_a_worker_whose_clock_is_ahead_is_noticed_and_allowed_for(
-    client: Any, broker: Broker
+    client: Any, broker: Broker, gate: Gate
 ) -> None:
     time.sleep(EVERY)  # a clock is looked at once in so long, and the first call's just was
-    reply = client.calc.sleep.delay(0.5)
+    reply = client.calc.hold.delay(gate.path)
     queue = client.status()["reply_queue"]
     ahead = (datetime.now(UTC) + timedelta(seconds=90)).isoformat()
     body = f'{{"task_id": "{reply.id}", "status": "SUCCESS", "result": 1, "date_done": "{ahead}"}}'
     forger = Forger(broker.url)
     forger.put(queue, body.encode(), correlation_id=reply.id)
     forger.close()
-    assert reply.get(timeout=5) == 1
-    wait_until(lambda: client.status()["clock_skew"] > 85, timeout=5, what="it to be noticed")
+    assert reply.get() == 1
+    wait_until(lambda: client.status()["clock_skew"] > 85, what="it to be noticed")
+    before = datetime.now(UTC)
     left = datetime.fromisoformat(client.calc.header.options(timeout=10)("expires"))
-    assert (left - datetime.now(UTC)).total_seconds() > 80
+    assert (left - before).total_seconds() > 85

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from celery_rpc import DeadlineExceeded, connect
-from tests.servers import Broker, RabbitBroker, wait_until
+from tests.servers import Broker, Gate, RabbitBroker, Worker, wait_until
 from tests.servers.process import ROOT
 
 pytestmark = pytest.mark.usefixtures("worker")
@@ -30,19 +30,21 @@ def test_a_client_that_has_all_its_replies_leaves_no_queue(broker: Broker) -> No
     before = reply_queues(broker)
     with connect(broker.url) as client:
         assert client.calc.add(1, 1) == 2
-        assert client.calc.add.delay(1, 1).get(timeout=5) == 2
+        assert client.calc.add.delay(1, 1).get() == 2
     assert reply_queues(broker).keys() <= before.keys()
 
 
-def test_a_reply_that_comes_after_the_end_leaves_nothing_without_an_end(broker: Broker) -> None:
+def test_a_reply_that_comes_after_the_end_leaves_nothing_without_an_end(
+    broker: Broker, worker: Worker, gate: Gate
+) -> None:
     before = reply_queues(broker)
     with connect(broker.url) as client:
+        late = client.calc.hold.delay(gate.path)
         with pytest.raises(DeadlineExceeded):
-            client.calc.sleep.options(timeout=0.2)(0.8)
-        late = client.calc.sleep.delay(0.8)
+            client.calc.hold.options(timeout=0.2)(gate.path)
     assert late.failed()
-    with connect(broker.url) as other:  # by now the worker has answered both
-        assert other.calc.sleep(1.0) == 1.0
+    gate.open()
+    wait_until(lambda: f"calc.hold[{late.id}] succeeded" in worker.log, what="the late reply")
     left = {name: end for name, end in reply_queues(broker).items() if name not in before}
     assert all(end > 0 for end in left.values()), left
 
@@ -65,9 +67,10 @@ def test_a_process_that_ended_at_once_leaves_nothing_without_an_end(broker: Brok
 
 
 def test_a_reply_that_nobody_waits_for_is_counted_and_dropped(
-    linked: Callable[..., Any],
+    linked: Callable[..., Any], gate: Gate
 ) -> None:
     client = linked()
-    client.calc.sleep.delay(0.1).forget()
-    wait_until(lambda: client.status()["unclaimed"] == 1, timeout=5, what="the late reply")
+    client.calc.hold.delay(gate.path).forget()
+    gate.open()
+    wait_until(lambda: client.status()["unclaimed"] == 1, what="the late reply")
     assert client.status()["pending"] == 0

@@ -27,6 +27,7 @@ from hypothesis.stateful import (
 
 from celery_rpc import RpcError, connect
 from tests.faults.trials import Trial, Trials
+from tests.limits import ends_within
 from tests.profiles import PROFILE
 from tests.servers import Broker, FaultProxy, Forger, Supervisor, Way, Worker, wait_until
 from tests.servers.forger import GARBAGE
@@ -57,7 +58,7 @@ PAUSES = st.sampled_from([0.3, 1.0])
 STEP = 0.08
 
 #: Seconds after which the client must be of use again, when all faults are gone.
-RECOVERY = 15.0
+RECOVERY = 30.0
 
 #: What a reply must never raise, and the state that it would come with.
 SYSTEM_EXIT = ({"exc_module": "builtins", "exc_type": "SystemExit", "exc_message": [1]}, "FAILURE")
@@ -122,7 +123,7 @@ class Mixture(RuleBasedStateMachine):
     def _warm_up(self) -> None:
         """Make one call: the client knows the service by now, and works."""
         [trial] = self.trials.begin("call", RECOVERY, 0.0)
-        wait_until(lambda: not trial.open, timeout=RECOVERY + 1, what="the first call's end")
+        wait_until(lambda: not trial.open, timeout=2 * RECOVERY, what="the first call's end")
         self._expect(trial.error is None, f"the first call ended with {trial.text}")
 
     def tell(self, text: str) -> None:
@@ -163,14 +164,12 @@ class Mixture(RuleBasedStateMachine):
         trial, reply = self._choose(position)
         self.tell(f"cancel {trial.number}")
         trial.suffered.add("cancelled")
-        began = time.monotonic()
-        try:
-            found: object = reply.cancel(timeout=0.3)
-        except RpcError as error:
-            found = error
-        seconds = time.monotonic() - began
-        self.tell(f"cancelled: {found!r} in {seconds:.2f} s")
-        self._expect(seconds < 0.3 + 1.0 + 0.5, "cancel() took too long")
+        with ends_within(0.3):
+            try:
+                found: object = reply.cancel(timeout=0.3)
+            except RpcError as error:
+                found = error
+        self.tell(f"cancelled: {found!r}")
 
     @rule(seconds=PAUSES)
     def pause(self, seconds: float) -> None:
@@ -301,7 +300,7 @@ class Mixture(RuleBasedStateMachine):
         wait_until(lambda: not self.trials.open or self.trials.late(), what="the end of all calls")
         self.nothing_is_late()
         [last] = self.trials.begin("call", RECOVERY, 0.0)
-        wait_until(lambda: not last.open or last.overshoot > 1, timeout=RECOVERY + 2)
+        wait_until(lambda: not last.open or last.is_late, timeout=2 * RECOVERY)
         self._expect(last.error is None, f"of no use after all faults: {last.text}")
         self.trials.join()
         self.what_ended_was_right()
@@ -319,7 +318,7 @@ class Mixture(RuleBasedStateMachine):
 
     def _expect_base(self) -> None:
         try:
-            wait_until(self._is_base, timeout=5)
+            wait_until(self._is_base)
         except AssertionError:
             names = [thread.name for thread in threading.enumerate()]
             self._expect(False, f"left behind: {footprint()}, before {self.base}: {names}")

@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
 from celery_rpc import DeadlineExceeded, OutcomeUnknown, RpcError, Unavailable
 from celery_rpc.deadline import Deadline
-from tests.servers import FaultProxy, Way, wait_until
+from tests.limits import ends_within, fails
+from tests.servers import FaultProxy, Gate, Way, wait_until
 
 Connect = Callable[..., Any]
 
@@ -47,10 +49,7 @@ def test_R01_a_half_open_link_ends_no_call_late(linked: Connect, link: FaultProx
     link.freeze(Way.TO_SERVER)  # what is sent is lost, but a new connection seems to succeed
     add = client.calc.add.options(timeout=1)
     for _ in range(3):
-        began = time.monotonic()
-        with pytest.raises((Unavailable, OutcomeUnknown)):
-            add(1, 1)
-        assert time.monotonic() - began < 1 + 0.5
+        fails(lambda: add(1, 1), Unavailable, OutcomeUnknown, within=1)
 
 
 def test_R01_a_link_that_takes_no_more_bytes_ends_no_call_late(
@@ -61,17 +60,15 @@ def test_R01_a_link_that_takes_no_more_bytes_ends_no_call_late(
     echo = client.calc.echo.options(timeout=1)
     for size in (10_000_000, 10_000_000, 10_000_000, 1):  # the kernel holds some of them back
         text = "x" * size
-        began = time.monotonic()
-        with pytest.raises((Unavailable, OutcomeUnknown)):
-            echo(text)
-        assert time.monotonic() - began < 1 + 0.5 + 0.5  # writing JSON takes time, too
+        fails(partial(echo, text), Unavailable, OutcomeUnknown, within=1)
 
 
-def test_R22_a_done_callback_is_called_at_the_deadline(linked: Connect) -> None:
+def test_R22_a_done_callback_is_called_at_the_deadline(linked: Connect, gate: Gate) -> None:
     client = linked()
     ended: list[Any] = []
-    client.calc.sleep.options(timeout=0.3).delay(1.0).add_done_callback(ended.append)
-    wait_until(lambda: ended, timeout=0.3 + 0.5, what="the callback")
+    with ends_within(0.3):
+        client.calc.hold.options(timeout=0.3).delay(gate.path).add_done_callback(ended.append)
+        wait_until(lambda: ended, what="the callback")
     with pytest.raises(DeadlineExceeded):
         ended[0].get()
     assert client.status()["pending"] == 0
@@ -83,7 +80,7 @@ def test_R26_replies_that_come_while_the_broker_is_asked_are_not_lost(
     client = linked()
     address, transport = client.calc.add.address, client.caller.transport
     replies = client.calc.echo.batch([("x" * size,) for size in range(0, 300_000, 1000)])
-    soon = Deadline.after(20)
+    soon = Deadline.after(60)
     while not all(reply.done for reply in replies):
         transport.link(soon).depth(address, soon)
     assert [len(reply.get()) for reply in replies] == list(range(0, 300_000, 1000))

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import time
 import tracemalloc
 import weakref
 import zlib
@@ -15,7 +14,8 @@ import pytest
 
 from celery_rpc import DeadlineExceeded, Overloaded, RemoteError, ResultError, connect
 from celery_rpc.clock import FEW
-from tests.servers import Broker, Forger, RedisBroker, wait_until
+from tests.limits import ends_within
+from tests.servers import Broker, Forger, Gate, RedisBroker, wait_until
 
 pytestmark = pytest.mark.usefixtures("worker")
 
@@ -41,15 +41,16 @@ def queue(client: Any) -> str:
 
 
 def test_R20_R21_the_first_reply_wins_and_others_are_counted(
-    client: Any, queue: str, forger: Forger
+    client: Any, queue: str, forger: Forger, gate: Gate
 ) -> None:
-    reply = client.calc.sleep.delay(0.5)
+    reply = client.calc.hold.delay(gate.path)
     forger.reply(queue, reply.id, "first")
     forger.reply(queue, reply.id, "second")
-    assert reply.get(timeout=5) == "first"
-    wait_until(lambda: client.status()["duplicate"] == 2, timeout=5, what="both others")
+    assert reply.get() == "first"
+    gate.open()
+    wait_until(lambda: client.status()["duplicate"] == 2, what="both others")
     forger.reply(queue, "somebody-elses", "x")
-    wait_until(lambda: client.status()["unclaimed"] == 1, timeout=5, what="the unknown one")
+    wait_until(lambda: client.status()["unclaimed"] == 1, what="the unknown one")
     assert client.status()["pending"] == 0
 
 
@@ -100,12 +101,12 @@ def test_R22_what_has_ended_is_not_kept_until_its_deadline(client: Any) -> None:
     ],
 )
 def test_R36_S02_no_reply_raises_anything_but_an_rpc_error(
-    client: Any, queue: str, forger: Forger, module: str, name: str
+    client: Any, queue: str, forger: Forger, gate: Gate, module: str, name: str
 ) -> None:
-    reply = client.calc.sleep.delay(0.3)
+    reply = client.calc.hold.delay(gate.path)
     forger.failure(queue, reply.id, module, name, 1, "x")
     with pytest.raises(RemoteError) as caught:
-        reply.get(timeout=5)
+        reply.get()
     assert type(caught.value) is RemoteError
     assert caught.value.type.endswith(name)
 
@@ -122,18 +123,19 @@ BAD = [
 
 
 def test_R37_a_bad_reply_fails_its_own_call_and_no_other(
-    client: Any, queue: str, forger: Forger, caplog: pytest.LogCaptureFixture
+    client: Any, queue: str, forger: Forger, gate: Gate, caplog: pytest.LogCaptureFixture
 ) -> None:
-    innocent = client.calc.sleep.delay(0.5)
+    innocent = client.calc.hold.delay(gate.path, 7)
     for body in BAD:
-        victim = client.calc.sleep.delay(0.5)
+        victim = client.calc.hold.delay(gate.path)
         forger.put(queue, body, correlation_id=victim.id)
         forger.put(queue, body)
         with pytest.raises(ResultError, match="cannot be read"):
-            victim.get(timeout=5)
-    assert innocent.get(timeout=5) == 0.5
+            victim.get()
+    gate.open()
+    assert innocent.get() == 7
     assert client.calc.add(1, 1) == 2
-    wait_until(lambda: client.status()["malformed"] == 2 * len(BAD), timeout=5, what="all of them")
+    wait_until(lambda: client.status()["malformed"] == 2 * len(BAD), what="all of them")
     logged = [each for each in caplog.records if "malformed" in each.getMessage()]
     assert len(logged) == 1  # of a kind, one in ten seconds
     assert len(logged[0].getMessage()) < 300
@@ -146,9 +148,9 @@ def test_R37_what_floods_one_client_does_not_silence_another(
         assert other.calc.add(1, 1) == 2
         for _ in range(3):
             forger.put(queue, b"no json")
-        wait_until(lambda: client.status()["malformed"] == 3, timeout=5, what="those of the first")
+        wait_until(lambda: client.status()["malformed"] == 3, what="those of the first")
         forger.put(str(other.status()["reply_queue"]), b"no json")
-        wait_until(lambda: other.status()["malformed"] == 1, timeout=5, what="that of the other")
+        wait_until(lambda: other.status()["malformed"] == 1, what="that of the other")
     logged = [each for each in caplog.records if "malformed" in each.getMessage()]
     assert len(logged) == 2
 
@@ -164,14 +166,15 @@ TABLES = {
 @pytest.mark.parametrize("broker", ["rabbitmq"], indirect=True)
 @pytest.mark.parametrize("name", TABLES)
 def test_R37_headers_that_cannot_be_read_are_as_none(
-    client: Any, queue: str, forger: Forger, name: str
+    client: Any, queue: str, forger: Forger, gate: Gate, name: str
 ) -> None:
     """On Redis, headers are a part of the JSON, and cannot be read only where that cannot."""
-    innocent, reply = client.calc.sleep.delay(0.5), client.calc.sleep.delay(0.5)
+    innocent, reply = client.calc.hold.delay(gate.path, 1), client.calc.hold.delay(gate.path)
     body = f'{{"task_id": "{reply.id}", "status": "SUCCESS", "result": 7}}'
     forger.put_table(queue, body.encode(), reply.id, TABLES[name])
-    assert reply.get(timeout=5) == 7
-    assert innocent.get(timeout=5) == 0.5
+    assert reply.get() == 7
+    gate.open()
+    assert innocent.get() == 1
     assert client.status()["reconnects"] == 0
 
 
@@ -191,37 +194,41 @@ ODD_FIELDS = [
 
 def ends_well(client: Any, malformed: int) -> None:
     """Wait until so many messages were counted, and see that calls go on over the same link."""
-    wait_until(lambda: client.status()["malformed"] == malformed, timeout=5, what="all of them")
+    wait_until(lambda: client.status()["malformed"] == malformed, what="all of them")
     assert client.calc.add(1, 1) == 2
-    assert client.calc.add.delay(1, 1).get(timeout=5) == 2
+    assert client.calc.add.delay(1, 1).get() == 2
     assert client.status()["reconnects"] == 0
 
 
 @pytest.mark.parametrize("broker", ["redis"], indirect=True)
 def test_R37_a_field_of_a_wrong_type_is_put_aside_and_not_read_again(
-    client: Any, queue: str, forger: Forger, broker: Broker
+    client: Any, queue: str, forger: Forger, broker: Broker, gate: Gate
 ) -> None:
-    innocent = client.calc.sleep.delay(0.3)
+    innocent = client.calc.hold.delay(gate.path, 7)
     for fields in ODD_FIELDS:
         forger.put_fields(queue, **fields)
     ends_well(client, len(ODD_FIELDS))
-    assert innocent.get(timeout=5) == 0.3
+    gate.open()
+    assert innocent.get() == 7
     assert isinstance(broker.server, RedisBroker)
     with broker.server.client(broker.url) as server:
-        wait_until(lambda: server.llen(f"{queue}.taken") == 1, timeout=10, what="them to be gone")
+        wait_until(lambda: server.llen(f"{queue}.taken") == 1, what="them to be gone")
 
 
 @pytest.mark.parametrize("broker", ["rabbitmq"], indirect=True)
-def test_R37_a_header_of_a_wrong_type_is_put_aside(client: Any, queue: str, forger: Forger) -> None:
-    innocent, tickets = client.calc.sleep.delay(0.3), (["x"], {"x": 1}, 7, True)
+def test_R37_a_header_of_a_wrong_type_is_put_aside(
+    client: Any, queue: str, forger: Forger, gate: Gate
+) -> None:
+    innocent, tickets = client.calc.hold.delay(gate.path, 7), (["x"], {"x": 1}, 7, True)
     for each in tickets:
         forger.put(queue, b"{}", ticket=each)
-        victim = client.calc.sleep.delay(0.3)
+        victim = client.calc.hold.delay(gate.path)
         forger.put(queue, b"{}", correlation_id=victim.id, compression=each)
         with pytest.raises(ResultError, match="compressed"):
-            victim.get(timeout=5)
+            victim.get()
+    gate.open()
     ends_well(client, 2 * len(tickets))
-    assert innocent.get(timeout=5) == 0.3
+    assert innocent.get() == 7
 
 
 DATES = ["9999-12-31T23:59:59.999999", "9999-12-31T23:59:59+00:00", "0001-01-01T00:00:00+00:00",
@@ -230,12 +237,14 @@ DATES = ["9999-12-31T23:59:59.999999", "9999-12-31T23:59:59+00:00", "0001-01-01T
 
 
 def test_R24_R36_no_time_that_a_reply_says_hurts_another_call(
-    client: Any, queue: str, forger: Forger
+    client: Any, queue: str, forger: Forger, tmp_path: Path
 ) -> None:
     for number, date in enumerate(DATES):
-        reply = client.calc.sleep.delay(0.3)
+        gate = Gate(tmp_path / str(number))
+        reply = client.calc.hold.delay(gate.path)
         forger.reply(queue, reply.id, number, date_done=date)
-        assert reply.get(timeout=5) == number
+        assert reply.get() == number
+        gate.open()
         client.caller.transport.skew.note(date)  # as the next reply would, a second later
         assert client.status()["clock_skew"] == 0
         assert client.calc.add.options(expires=10)(1, 1) == 2
@@ -247,21 +256,23 @@ def test_R38_an_innocent_call_is_not_lost_behind_thousands_of_strangers(
 ) -> None:
     for number in range(3_000):
         forger.reply(queue, f"stranger-{number}", "x" * 100)
-    began = time.monotonic()
-    assert client.calc.add(1, 1) == 2
-    assert time.monotonic() - began < 5
-    wait_until(lambda: client.status()["unclaimed"] >= 3_000, timeout=10, what="all to be dropped")
+    with ends_within(3):
+        assert client.calc.add(1, 1) == 2
+    wait_until(lambda: client.status()["unclaimed"] >= 3_000, what="all to be dropped")
     assert client.status()["pending"] == 0
 
 
-def test_R39_a_client_with_too_many_calls_in_flight_refuses_more(broker: Broker) -> None:
+def test_R39_a_client_with_too_many_calls_in_flight_refuses_more(
+    broker: Broker, gate: Gate
+) -> None:
     with connect(broker.url, max_in_flight=3) as client:
-        kept = client.calc.sleep.batch([(0.5,)] * 3)
+        kept = client.calc.hold.batch([(gate.path, 7)] * 3)
         with pytest.raises(Overloaded, match="max_in_flight"):
             client.calc.add.delay(1, 1)
-        assert [each.get(timeout=5) for each in kept] == [0.5] * 3
+        gate.open()
+        assert [each.get() for each in kept] == [7] * 3
         del kept
-        assert client.calc.add.delay(1, 1).get(timeout=5) == 2
+        assert client.calc.add.delay(1, 1).get() == 2
 
 
 class Bomb:
@@ -274,39 +285,42 @@ class Bomb:
         return open, (str(self.path), "w")
 
 
-def test_S01_pickle_is_never_read(client: Any, queue: str, forger: Forger, tmp_path: Path) -> None:
+def test_S01_pickle_is_never_read(
+    client: Any, queue: str, forger: Forger, gate: Gate, tmp_path: Path
+) -> None:
     import pickle
 
-    reply = client.calc.sleep.delay(0.5)
+    reply = client.calc.hold.delay(gate.path)
     proof = tmp_path / "executed"
     forger.put(queue, pickle.dumps(Bomb(proof)), "application/x-python-serialize", reply.id)
     with pytest.raises(ResultError, match="content type"):
-        reply.get(timeout=5)
+        reply.get()
     assert not proof.exists()
 
 
 def test_S16_what_is_compressed_or_too_large_is_not_even_unpacked(
-    broker: Broker, forger: Forger
+    broker: Broker, forger: Forger, gate: Gate
 ) -> None:
     with connect(broker.url, max_reply=100_000) as client:
-        reply = client.calc.sleep.delay(0.5)
+        reply = client.calc.hold.delay(gate.path)
         queue = client.status()["reply_queue"]
         bomb = zlib.compress(b"0" * 10_000_000)
         forger.put(queue, bomb, correlation_id=reply.id, compression="application/x-gzip")
         with pytest.raises(ResultError, match="compressed"):
-            reply.get(timeout=5)
-        large = client.calc.sleep.delay(0.5)
+            reply.get()
+        large = client.calc.hold.delay(gate.path)
         forger.put(queue, b"[" * 200_000, correlation_id=large.id)
         with pytest.raises(ResultError, match="more than the limit of 100,000"):
-            large.get(timeout=5)
+            large.get()
         assert client.calc.add(1, 1) == 2
 
 
 def test_S08_a_reply_to_another_clients_call_is_not_taken(
-    client: Any, queue: str, forger: Forger
+    client: Any, queue: str, forger: Forger, gate: Gate
 ) -> None:
     """The id is the secret: whoever can publish, but has not seen the call, cannot answer it."""
     forger.reply(queue, "guessed-id", "forged")
     with pytest.raises(DeadlineExceeded):
-        client.calc.sleep.options(timeout=0.2)(0.5)
+        client.calc.hold.options(timeout=0.2)(gate.path)
+    gate.open()
     assert client.calc.add(1, 1) == 2

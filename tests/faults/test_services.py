@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from celery_rpc import (
 )
 from celery_rpc.address import Address
 from celery_rpc.call import Target
-from tests.servers import Broker, RabbitBroker, Worker, wait_until
+from tests.limits import fails
+from tests.servers import Broker, Gate, RabbitBroker, Worker, wait_until
 
 Start = Callable[..., Worker]
 
@@ -45,7 +47,7 @@ def start(broker: Broker) -> Iterator[Start]:
 
 @pytest.fixture
 def client(broker: Broker) -> Iterator[Any]:
-    with connect(broker.url, discovery_window=0.5) as made:
+    with connect(broker.url) as made:
         yield made
 
 
@@ -66,13 +68,11 @@ def test_R12_a_queue_that_does_not_exist_fails_at_once_and_is_not_made(
 ) -> None:
     with pytest.raises(NoSuchService):
         client.typo15.add(1, 1)
-    began = time.monotonic()
-    lost = unlisted(client, "typo16").options(timeout=5, check="consumers")
-    with pytest.raises((NoSuchService, NoConsumers)):
-        lost(1, 1)
-    with pytest.raises((NoSuchService, NoConsumers)):
-        lost.delay(1, 1)
-    assert time.monotonic() - began < 3
+    lost = unlisted(client, "typo16").options(timeout=60, check="consumers")
+    for call in (lost, lost.delay):
+        fails(
+            partial(call, 1, 1), NoSuchService, NoConsumers, within=client.options.discovery_window
+        )
     if broker.kind == "rabbitmq":  # it returns what it cannot route: no check is needed
         with pytest.raises(NoSuchService, match="no queue 'typo17'"):
             unlisted(client, "typo17")(1, 1)
@@ -85,11 +85,10 @@ def test_R12_a_call_that_waits_for_its_service_is_made_when_it_is_there(
     patient = unlisted(client, "soon").options(check="consumers", wait_for_ready=True)
     assert "soon" not in client.refresh()  # it is connected: the deadline is for the check alone
     began = time.monotonic()
-    with pytest.raises((NoSuchService, NoConsumers)):
-        patient.options(timeout=1)(1, 1)
-    assert 0.3 < time.monotonic() - began < 3
+    fails(lambda: patient.options(timeout=1)(1, 1), NoSuchService, NoConsumers, within=1)
+    assert time.monotonic() - began > 0.3
     start("soon")
-    assert patient.options(timeout=20)(1, 1) == 2
+    assert patient.options(timeout=60)(1, 1) == 2
 
 
 def test_R13_R17_R23_a_worker_that_died_meanwhile_is_named_and_nothing_runs_later(
@@ -99,14 +98,14 @@ def test_R13_R17_R23_a_worker_that_died_meanwhile_is_named_and_nothing_runs_late
     count = client.mortal["calc.count"]
     log = str(tmp_path / "count")
     assert count(log) == 1
-    wait_until(lambda: broker.unfinished("mortal") == 0, timeout=10, what="its acknowledgement")
+    wait_until(lambda: broker.unfinished("mortal") == 0, what="its acknowledgement")
     worker.kill()
     with pytest.raises(DeadlineExceeded) as caught:
         count.options(timeout=3)(log)
     assert worker.hostname in caught.value.hint
     assert caught.value.hint in str(caught.value)
     checked = count.options(check="consumers", timeout=5)
-    wait_until(lambda: raises(NoConsumers, lambda: checked(log)), timeout=10, what="NoConsumers")
+    wait_until(lambda: raises(NoConsumers, lambda: checked(log)), what="NoConsumers")
     start("mortal")
     assert unlisted(client, "mortal", "calc.add")(1, 1) == 2
     assert Path(log).read_text().count("\n") == 1
@@ -117,6 +116,8 @@ def raises(kind: type[Exception], call: Callable[[], Any]) -> bool:
         call()
     except kind:
         return True
+    except DeadlineExceeded:
+        pass
     return False
 
 
@@ -131,18 +132,18 @@ def test_R23_a_frozen_worker_does_not_run_what_nobody_waits_for(
     with pytest.raises(DeadlineExceeded):
         count.options(timeout=0.7)(log)
     worker.thaw()
-    assert count.options(timeout=20)(log) == 2
+    assert count(log) == 2
 
 
 def test_R23_a_running_task_is_stopped_at_the_deadline_where_that_is_asked(
-    client: Any, start: Start, tmp_path: Path
+    client: Any, start: Start, tmp_path: Path, gate: Gate
 ) -> None:
     worker = start("stopped", pool="prefork", concurrency=1)
     late = client.stopped["calc.late"]
     with pytest.raises(DeadlineExceeded):
-        late.options(timeout=1, cancel_on_timeout="terminate")(str(tmp_path / "count"), 60)
-    wait_until(lambda: "Terminating" in worker.log, timeout=10, what="it to be stopped")
-    assert client.stopped["calc.add"].options(timeout=20)(1, 1) == 2
+        late.options(timeout=2, cancel_on_timeout="terminate")(str(tmp_path / "count"), gate.path)
+    wait_until(lambda: "Terminating" in worker.log, what="it to be stopped")
+    assert client.stopped["calc.add"](1, 1) == 2
 
 
 def test_R14_a_task_that_no_worker_knows_is_said_with_those_it_knows(
@@ -176,26 +177,24 @@ def test_R16_a_killed_pool_process_is_a_worker_lost(client: Any, start: Start) -
     reply = client.deadly["calc.suicide"].delay()
     # Celery may look a moment before the kernel tells of the end, and then looks again only after
     # five seconds (celery/concurrency/asynpool.py, timers): what counts is from when it knows.
-    wait_until(lambda: "signal 9 (SIGKILL)" in worker.log, timeout=10, what="Celery to notice")
-    began = time.monotonic()
-    with pytest.raises(WorkerLost):
-        reply.get()
-    assert time.monotonic() - began < 2
+    wait_until(lambda: "signal 9 (SIGKILL)" in worker.log, what="Celery to notice")
+    fails(reply.get, WorkerLost, within=2)
     assert client.deadly["calc.add"](1, 1) == 2
 
 
 @pytest.mark.parametrize("broker", ["rabbitmq"], indirect=True)
 def test_R18_what_is_acknowledged_late_survives_its_worker(
-    client: Any, start: Start, tmp_path: Path
+    client: Any, start: Start, tmp_path: Path, gate: Gate
 ) -> None:
     """On Redis only after its visibility timeout, which is an hour (R19)."""
     worker = start("late")
     log = tmp_path / "count"
-    reply = client.late["calc.late"].delay(str(log), 1.0)
-    wait_until(log.exists, timeout=10, what="the task to start")
+    reply = client.late["calc.late"].delay(str(log), gate.path)
+    wait_until(log.exists, what="the task to start")
     worker.kill()
+    gate.open()
     start("late")
-    assert reply.get(timeout=20) == 2
+    assert reply.get() == 2
 
 
 def test_R17_R20_an_idempotent_call_is_made_again_with_the_same_key(
@@ -207,7 +206,7 @@ def test_R17_R20_an_idempotent_call_is_made_again_with_the_same_key(
     assert header.options(idempotency_key="order-7")("idempotency_key") == "order-7"
     assert header("idempotency_key") is None
     sure = header.options(
-        timeout=25, idempotent=True, task_id="an-id-2", retry=Retry(10, attempt_timeout=2.0)
+        timeout=60, idempotent=True, task_id="an-id-2", retry=Retry(10, attempt_timeout=2.0)
     )
     worker.kill()
     start("again")  # another process, which never got what the dead one had
@@ -216,7 +215,7 @@ def test_R17_R20_an_idempotent_call_is_made_again_with_the_same_key(
 
 def test_R50_a_drained_queue_is_noticed_by_whoever_looks(client: Any, start: Start) -> None:
     worker = start("drained")
-    add = client.drained["calc.add"].options(check="consumers", timeout=5)
+    add = client.drained["calc.add"].options(check="consumers")
     assert add(1, 1) == 2
     worker.stop()
     with pytest.raises(NoConsumers):

@@ -19,7 +19,7 @@ from celery_rpc import (
     ResultError,
     Unavailable,
 )
-from tests.faults.limits import GRACE
+from tests.limits import GRACE, METRONOME
 
 #: What a call may end with when the network, the broker or the worker failed it.
 HONEST: tuple[type[BaseException], ...] = (Unavailable, OutcomeUnknown)
@@ -41,6 +41,9 @@ class Trial:
     timeout: float
     began: float = field(default_factory=monotonic)
     ended: float | None = None
+    #: What the machine had lost when it began, and when it ended.
+    lost_before: float = field(default_factory=lambda: METRONOME.lost)
+    lost_after: float = 0.0
     value: Any = None
     #: The class of its error, and its text; the error itself would keep the client's frames.
     error: type[BaseException] | None = None
@@ -62,6 +65,12 @@ class Trial:
         """Seconds by which it ended, or still goes on, after its deadline."""
         return (self.ended or monotonic()) - self.began - self.timeout
 
+    @property
+    def is_late(self) -> bool:
+        """Whether it ended too late, or still goes on: later than the machine itself was."""
+        lost = (METRONOME.lost if self.open else self.lost_after) - self.lost_before
+        return self.overshoot > GRACE + lost
+
     def end(self, get: Callable[[], Any]) -> None:
         """Wait for the value or the error, and note it."""
         try:
@@ -71,7 +80,7 @@ class Trial:
 
     def close(self, value: Any, error: BaseException | None) -> None:
         """Note how it ended."""
-        self.ended = monotonic()
+        self.ended, self.lost_after = monotonic(), METRONOME.lost
         self.ends += 1
         self.value = value
         if error is not None:
@@ -89,7 +98,7 @@ class Trial:
         """Say what is wrong with a call that ended, after the worker ran it so many times."""
         if self.ends != 1 or self.callbacks > 1:
             yield f"ended {self.ends} times, {self.callbacks} for its callback"
-        if self.overshoot > GRACE:
+        if self.is_late:
             yield f"ended {self.overshoot:.2f} s after its deadline"
         if runs > 1:
             yield f"was run {runs} times"
@@ -150,7 +159,7 @@ class Trials:
 
     def late(self) -> list[Trial]:
         """Give the open calls that should have ended."""
-        return [trial for trial in self.open if trial.overshoot > GRACE]
+        return [trial for trial in self.open if trial.is_late]
 
     def runs(self) -> Counter[int]:
         """Count how often each call was run."""

@@ -3,6 +3,7 @@
 from tests.servers.broker import Broker
 from tests.servers.certificates import Certificates
 from tests.servers.forger import Forger
+from tests.servers.gate import Gate
 from tests.servers.link import Way
 from tests.servers.missing import missing
 from tests.servers.ports import free_port
@@ -21,6 +22,7 @@ __all__ = [
     "Certificates",
     "FaultProxy",
     "Forger",
+    "Gate",
     "QueueState",
     "RabbitBroker",
     "RedisBroker",

@@ -18,7 +18,7 @@ T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def wait_until(condition: Callable[[], T], *, timeout: float = 10.0, what: str = "") -> T:
+def wait_until(condition: Callable[[], T], *, timeout: float = 30.0, what: str = "") -> T:
     """Return the condition's first true result; AssertionError after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not (result := condition()):

@@ -71,6 +71,20 @@ def sleep(seconds: float) -> float:
     return seconds
 
 
+@app.task(name="calc.hold", bind=True)
+def hold(self: Any, path: str, value: Any = None) -> Any:
+    """Return the value when this file is there: a minute later at the latest."""
+    Path(f"{path}.{self.request.id}").touch()
+    wait_for(path)
+    return value
+
+
+def wait_for(path: str) -> None:
+    deadline = time.monotonic() + 60
+    while not Path(path).exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
 @app.task(name="calc.fail")
 def fail(kind: str = "ValueError", message: str = "as asked") -> None:
     """Raise the builtin exception of that name, or CalcError."""
@@ -125,10 +139,10 @@ def note(task_id: str, path: str) -> None:
 
 
 @app.task(name="calc.late", acks_late=True)
-def late(path: str, seconds: float = 0.0) -> int:
-    """Do as calc.count, slowly, and be acknowledged when that is done."""
+def late(path: str, gate: str) -> int:
+    """Do as calc.count, end when the other file is there, and be acknowledged only then."""
     executed: int = count(path)
-    time.sleep(seconds)
+    wait_for(gate)
     return executed
 
 
