@@ -59,6 +59,7 @@ class Settings(TypedDict, total=False):
     soft_time_limit: float | None
     retry: Retry | bool
     idempotent: bool
+    replaces: bool
     idempotency_key: str | None
     wait_for_ready: bool
     validate: bool | Unset

@@ -40,6 +40,8 @@ class CallOptions:
     retry: Retry | bool = True
     #: Running twice does no harm: a retry is made also where nobody knows whether it ran.
     idempotent: bool = False
+    #: The task may replace itself (``Task.replace``): its value comes by one more message.
+    replaces: bool = False
     #: What the service may tell repeated calls by; the call's id, unless said otherwise.
     idempotency_key: str | None = None
     #: Wait until the deadline for the broker and the service, where they are not there.
@@ -142,7 +144,15 @@ IGNORED = frozenset(
 
 #: What only this client heeds: it does not travel in signatures.
 LOCAL = frozenset(
-    {"retry", "idempotent", "idempotency_key", "wait_for_ready", "check", "cancel_on_timeout"}
+    {
+        "retry",
+        "idempotent",
+        "idempotency_key",
+        "wait_for_ready",
+        "check",
+        "cancel_on_timeout",
+        "replaces",
+    }
 )
 
 #: What may be changed by whoever said it.

@@ -107,6 +107,7 @@ WANTED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "retry": (lambda value: isinstance(value, Retry | bool), "a Retry(...), True or False"),
     "idempotent": (is_bool, "True or False"),
+    "replaces": (is_bool, "True or False"),
     "idempotency_key": (is_key, "text that is not empty"),
     "wait_for_ready": (is_bool, "True or False"),
     "check": (lambda value: value == "consumers", "'consumers'"),

@@ -242,7 +242,8 @@ class Reply(ResultBase, Generic[R]):
         outcome = self.pending.outcome
         if outcome is None or not isinstance(outcome.children, list):
             return []
-        return [result_from_tuple(child, self.app) for child in outcome.children]
+        children = [result_from_tuple(child, self.app) for child in outcome.children]
+        return [each for each in children if each.id != self.id]  # that is its relay
 
     @property
     def name(self) -> str:

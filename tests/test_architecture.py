@@ -19,6 +19,7 @@ ROOMS: dict[str, set[str]] = {
     "deadline": set(),
     "address": set(),
     "fork": set(),
+    "relay": {"address"},
     "mutex": {"deadline"},
     "bell": {"deadline"},
     "daemon": {"mutex"},
@@ -49,7 +50,7 @@ ROOMS: dict[str, set[str]] = {
     "reply": {"config", "deadline", "errors", "loops", "pending", "updates"},
     "transport": {
         "address", "bell", "call", "clock", "config", "daemon", "deadline", "encoding", "errors",
-        "fork", "log", "mutex", "nested", "pending", "reply", "unencodable", "url",
+        "fork", "log", "mutex", "nested", "pending", "relay", "reply", "unencodable", "url",
     },
     "discovery": {
         "address", "config", "deadline", "errors", "file", "fork", "model", "schema", "signature",
@@ -59,7 +60,7 @@ ROOMS: dict[str, set[str]] = {
     "clock": {"fork"},
     "canvas": {
         "address", "call", "clock", "config", "deadline", "encoding", "errors", "fork", "loops",
-        "pending", "plain", "reply", "retry", "unencodable",
+        "pending", "plain", "relay", "reply", "retry", "unencodable",
     },
     "unresolved": {"encoding"},
     "proxy": {

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from celery_rpc.canvas.graph import Graph
-from celery_rpc.canvas.launch import apart, awaited_by, check, in_line
+from celery_rpc.canvas.launch import awaited_by, check
+from celery_rpc.canvas.whole import lines_of
 from celery_rpc.errors import RpcError
 
 
@@ -56,9 +57,8 @@ def plan_of(graph: Graph, client: Any) -> Plan:
         problem = None
     except RpcError as error:
         problem = str(error)
-    forwarded = {step.index for _, rest in in_line(graph) or () for step in rest}
-    if apart(graph, client.max_in_flight) is not None or forwarded:
-        forwarded |= {step.index for step in graph.steps if step.aside}
+    lines = lines_of(graph, client.max_in_flight)
+    firsts = {line.steps[0].index for line in lines or ()}
     places = {step.index for step in graph.steps}
     steps = [
         PlannedStep(
@@ -67,7 +67,7 @@ def plan_of(graph: Graph, client: Any) -> Plan:
             queue=step.address.queue,
             after=sorted(awaited_by([step]) & places),
             workers=client.listeners(step),
-            sent_by="worker" if step.index in forwarded else "client",
+            sent_by="client" if lines is None or step.index in firsts else "worker",
         )
         for step in graph.steps
     ]

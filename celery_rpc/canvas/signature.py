@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from celery_rpc.call import Target
 from celery_rpc.canvas.graph import Graph
-from celery_rpc.canvas.launch import check, launch, started
+from celery_rpc.canvas.launch import launch, launch_async
 from celery_rpc.canvas.plan import Plan, plan_of
 from celery_rpc.canvas.shape import has_no_member, has_no_task, lone_step, steps_of
 from celery_rpc.canvas.stock import (
@@ -80,14 +80,8 @@ class Canvas(Base):
             DeadlineExceeded: it did not end within the client's default timeout; what was not
                 sent by then never will be.
         """
-        return self._aio(self.graph(args, kwargs))
-
-    async def _aio(self, graph: Graph) -> Any:
-        client = client_of(self, graph)
-        if not graph.steps:
-            return None if graph.end is None else []
-        check(graph, client)
-        return await started(graph, client, Deadline.after(client.timeout))
+        graph = self.graph(args, kwargs)
+        return launch_async(graph, client_of(self, graph))
 
     def graph(
         self,
@@ -212,8 +206,8 @@ class chunks(Canvas, Chunks):  # type: ignore[misc] # noqa: N801
         return self.apply_async(**options)
 
 
-#: Options that a run on the client heeds; they do not go to workers.
-HEEDED = frozenset({"retry", "idempotent"})
+#: Options that canvases heed; they do not go to workers.
+HEEDED = frozenset({"retry", "idempotent", "replaces"})
 
 #: Celery's classes, and ours.
 KINDS: Sequence[tuple[Any, Any]] = (

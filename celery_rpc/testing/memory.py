@@ -171,7 +171,7 @@ class MemoryTransport(TableTransport):
             for errback in embed["errbacks"] or ():
                 self._forward(errback, meta["task_id"])
             for step in embed["chain"] or ():
-                self.table.deliver_meta({**meta, "task_id": step["options"]["task_id"]})
+                self.table.deliver_meta({**meta, "task_id": step["options"].get("task_id")})
             return
         for callback in embed["callbacks"] or ():
             self._forward(callback, meta["result"])
@@ -180,6 +180,14 @@ class MemoryTransport(TableTransport):
             self._forward(following, meta["result"], rest)
 
     def _forward(self, signature: dict[str, Any], value: Any, chain: Any = None) -> None:
+        if signature["subtask_type"] == "group":
+            for member in signature["kwargs"]["tasks"]:
+                self._forward(member, value)
+            return
+        if signature["subtask_type"] == "chain":
+            first, *following = signature["kwargs"]["tasks"]
+            self._forward(first, value, following[::-1])
+            return
         options = dict(signature["options"])
         address = Address.from_options(options) or Address("")
         for name in ("exchange", "routing_key", "exchange_type", "queue"):

@@ -9,7 +9,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from reprlib import Repr
 from time import time
@@ -23,6 +23,7 @@ from celery_rpc.deadline import NEVER, Deadline
 from celery_rpc.encoding import encode
 from celery_rpc.errors import ConfigurationError, DeadlineExceeded, EncodeError, PayloadTooLarge
 from celery_rpc.nested import HEADER as DEADLINE
+from celery_rpc.relay import relay
 from celery_rpc.transport.headers import Headers, SharedHeaders
 from celery_rpc.transport.skew import Skew
 from celery_rpc.transport.tracing import sentry_headers
@@ -89,9 +90,10 @@ class EnvelopeWriter:
             PayloadTooLarge: the body is larger than max_payload.
         """
         options = call.options
-        body = compressed(self.body(call), options.compression)
         ahead = self.skew.ahead
-        expires, ttl = expiry(call, max(ahead, self.allowance))
+        slack = max(ahead, self.allowance)
+        expires, ttl = expiry(call, slack)
+        body = compressed(self.body(call, slack), options.compression)
         show = repr if len(body) < REPR_LENGTH else self.shown  # what is short as JSON is short
         own: dict[str, Any] = {
             "id": call.id,
@@ -166,12 +168,15 @@ class EnvelopeWriter:
             constants.update(checked_headers(call))
         return constants
 
-    def body(self, call: Call) -> bytes:
-        """Serialise the arguments, and what runs after the task."""
-        options = call.options
+    def body(self, call: Call, slack: float = 0.0) -> bytes:
+        """Serialise the arguments, and what runs after the task.
+
+        Args:
+            slack: as for expiry().
+        """
         try:
             # The closing bracket makes room for what runs after the task.
-            text = f"{encode((call.args, call.kwargs))[:-1]},{embed(options)}]"
+            text = f"{encode((call.args, call.kwargs))[:-1]},{self.embed(call, slack)}]"
         except (TypeError, ValueError, RecursionError) as error:
             raise unencodable(call.task, call.args, call.kwargs, error) from error
         if RESERVED in text:
@@ -185,6 +190,32 @@ class EnvelopeWriter:
                 limit=self.max_payload,
             )
         return body
+
+    def embed(self, call: Call, slack: float) -> str:
+        """Serialise what runs after the task: callbacks, errbacks, chain, chord.
+
+        Callbacks and chain end with the call, if it has a deadline.
+        """
+        options = call.options
+        chain = [*(options.chain or ())]
+        if options.replaces:  # a worker takes the last item first
+            chain.append(relay(call.id, call.address, options.reply_to or self.reply_to))
+        if options.link is None and options.link_error is None and not (chain or options.chord):
+            return _NO_EMBED
+        deadline = replace(
+            options, expires=None
+        )  # an expiry of the caller's is for this call alone
+        expires, _ = expiry(replace(call, options=deadline), slack)
+        return str(
+            encode(
+                {
+                    "callbacks": ending(as_list(options.link), expires),
+                    "errbacks": as_list(options.link_error),
+                    "chain": ending(chain, expires) or None,
+                    "chord": options.chord,
+                }
+            )
+        )
 
     def shown(self, value: Any) -> str:
         """Give a short repr, for logs and events."""
@@ -306,20 +337,19 @@ def compressed(body: bytes, method: str | None) -> bytes:
     return bytes(packed)
 
 
-def embed(options: CallOptions) -> str:
-    """Serialise what runs after the task: callbacks, errbacks, chain, chord."""
-    if options.link is None and options.link_error is None and not (options.chain or options.chord):
-        return _NO_EMBED
-    return str(
-        encode(
-            {
-                "callbacks": as_list(options.link),
-                "errbacks": as_list(options.link_error),
-                "chain": options.chain,
-                "chord": options.chord,
-            }
-        )
-    )
+def ending(signatures: Any, expires: str | None) -> Any:
+    """Return signatures that end with the call that they follow, unless they say when they do."""
+    if not signatures or expires is None:
+        return signatures
+    return [ended(each, expires) for each in signatures]
+
+
+def ended(signature: Mapping[str, Any], expires: str) -> dict[str, Any]:
+    """Return a signature that ends at a time; of a chain or a group each of its tasks."""
+    if signature.get("subtask_type") in ("chain", "group"):
+        kwargs = {**signature["kwargs"], "tasks": ending(signature["kwargs"]["tasks"], expires)}
+        return {**signature, "kwargs": kwargs}
+    return {**signature, "options": {"expires": expires, **signature["options"]}}
 
 
 def as_list(value: Any) -> list[Any] | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from celery import Celery
+from celery.exceptions import Ignore
 
 app = Celery("calc")
 app.conf.broker_connection_retry_on_startup = True
@@ -167,6 +168,35 @@ def lineage(self: Any, path: str, label: str) -> str:
     with Path(path).open("a") as lines:
         lines.write(json.dumps({"label": label, **told}) + "\n")
     return label
+
+
+@app.task(name="calc.replaced", bind=True)
+def replaced(self: Any, x: int, y: int) -> Any:
+    """Replace itself by calc.add."""
+    return self.replace(here(self, add.s(x, y)))
+
+
+@app.task(name="calc.replaced_by_chain", bind=True)
+def replaced_by_chain(self: Any, x: int, y: int) -> Any:
+    """Replace itself by a chain that adds two numbers, and doubles the sum."""
+    return self.replace(here(self, add.s(x, y)) | here(self, mul.s(2)))
+
+
+@app.task(name="calc.replaced_by_failure", bind=True)
+def replaced_by_failure(self: Any, *_: Any) -> Any:
+    """Replace itself by calc.fail."""
+    return self.replace(here(self, fail.si()))
+
+
+def here(task: Any, signature: Any) -> Any:
+    """Let a signature go to the queue that the task came from."""
+    return signature.set(queue=task.request.delivery_info["routing_key"])
+
+
+@app.task(name="calc.unanswered")
+def unanswered(*_: Any) -> None:
+    """Ignore its own result, so that no reply is sent."""
+    raise Ignore
 
 
 @app.task(name="calc.suicide")
