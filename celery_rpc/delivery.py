@@ -129,7 +129,7 @@ class Delivery:
         nodes = service.workers if service else ()
         if pending.deadline.passed or not nodes or not self._probing.acquire(blocking=False):
             return None
-        return Probe(call.id, nodes)
+        return Probe(call.id, call.task, nodes)
 
     def _end(self, probe: Probe | None) -> None:
         if probe is not None:

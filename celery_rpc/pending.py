@@ -58,7 +58,7 @@ class Pending:
     """
 
     __slots__ = ("__weakref__", "_callbacks", "_ends", "_read", "_watchers", "call", "deadline",
-                 "decode", "id", "last", "root", "task", "updates")  # fmt: skip
+                 "decode", "explain", "id", "last", "root", "task", "updates")  # fmt: skip
 
     def __init__(self, id: str, task: str = "", deadline: Deadline = NEVER) -> None:  # noqa: A002
         self.id = id
@@ -66,6 +66,8 @@ class Pending:
         self.deadline = deadline
         #: What was sent, until it has ended: a worker may refuse it, and another one take it.
         self.call: Call | None = None
+        #: Says what the call waits for, to those who have waited in vain.
+        self.explain: Callable[[], str] | None = None
         #: Id of the root of the canvas that the call is a step of, where it is no root itself.
         self.root: str | None = None
         #: Reads the value into the task's declared type; None: it is given as it came.
@@ -122,7 +124,7 @@ class Pending:
         if is_first:
             self._ends.append(outcome)
             is_first = self._ends[0] is outcome
-            self.call = None
+            self.call = self.explain = None
         self._call_back()
         return is_first
 
@@ -234,13 +236,16 @@ def exceeded(pending: Pending, hint: str = "") -> DeadlineExceeded:
     """Give the error of a call that did not end in time.
 
     Args:
-        hint: what its workers said when they were asked.
+        hint: what its workers said when they were asked; left out, what it waits for.
     """
     state = pending.state if pending.state != "PENDING" else "unknown"
+    explain = pending.explain
+    hint = hint or (explain() if explain is not None else "")
     found = f" ({hint})" if hint else ""
+    silent = "" if hint else ", or have replaced itself or ignored its result"
     return DeadlineExceeded(
         f"no reply to {pending.task or 'the call'} ({pending.id}) before the deadline; last state "
-        f"heard: {state}{found}. It may still run: allow more time, or look at the service",
+        f"heard: {state}{found}. It may still run{silent}: allow more time, or look at the service",
         task_id=pending.id,
         state=state,
         hint=hint,

@@ -98,8 +98,8 @@ class Course:
         self.ready.clear()
         for index, node in enumerate(self.nodes):
             if self.states[index] not in ENDED:
-                name = node.label if isinstance(node, Step) else f"list {index}"
-                self.failures[index] = Outcome("REVOKED", error=error(name, self.states[index]))
+                failure = error(node.label, self.states[index])
+                self.failures[index] = Outcome("REVOKED", error=failure)
                 self.end(index, state)
 
     def end(self, index: int, state: StepState) -> None:

@@ -51,6 +51,11 @@ class Node:
         """What it follows: the parent of its result, as Celery calls it."""
         return self.after[0] if self.after else None
 
+    @property
+    def label(self) -> str:
+        """Name the node, for people."""
+        return f"list {self.index}"
+
 
 @dataclass(eq=False, slots=True)
 class Junction(Node, ABC):
@@ -95,6 +100,10 @@ class Given(Node):
     #: Id of the root of that call; None: it is one itself.
     root: str | None = None
 
+    @property
+    def label(self) -> str:
+        return f"the call {self.id}"
+
 
 @dataclass(eq=False, slots=True, repr=False)
 class Step(Node):
@@ -128,7 +137,6 @@ class Step(Node):
 
     @property
     def label(self) -> str:
-        """Name the step, for people."""
         return f"step {self.index} ({self.task} on {self.address.label})"
 
     def arguments(self, values: Sequence[Any]) -> tuple[Sequence[Any], Mapping[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 from celery_rpc.call import Call
 from celery_rpc.canvas.client import RunClient
 from celery_rpc.canvas.course import Course
-from celery_rpc.canvas.endings import cancelled, late, too_late
+from celery_rpc.canvas.endings import cancelled, late, too_late, waits_for
 from celery_rpc.canvas.errbacks import Errbacks
 from celery_rpc.canvas.lineage import Lineages
 from celery_rpc.canvas.nodes import Given, Node, Nodes, Step
@@ -78,7 +78,7 @@ class Run:
         self._lock = Lock()
         #: Ends with the value, or the first failure of an end ...
         self._value = Pending(self.id, "the run", deadline)
-        self._value.decode = self._read_ends
+        self._value.decode, self._value.explain = self._read_ends, self._explain
         #: ... and this with the last of the steps.
         self._over = Pending(self.id, "the run", deadline)
         renew_after_fork(self)
@@ -98,6 +98,8 @@ class Run:
         for node in self.graph.nodes:
             if isinstance(node, Given):
                 self._await(node.index, self.id_of(node))
+            elif node.id is not None and (known := self.client.expected(node.id)) is not None:
+                known.explain = self._explain
         self._course.begin()
 
     def _await(self, index: int, task_id: str) -> None:
@@ -269,13 +271,22 @@ class Run:
         """The run's deadline has come."""
         self._post(partial(self._stop, StepState.FAILURE, late))
 
-    def _stop(self, state: StepState, error: Callable[[str, StepState], Exception]) -> None:
+    def _stop(
+        self, state: StepState, error: Callable[[str, StepState, Sequence[str]], Exception]
+    ) -> None:
         """End all that has not ended."""
-        flying = list(self._flying.values())
+        flying, open_steps = list(self._flying.values()), self._open_steps()
         self._flying.clear()
-        self._course.stop(state, error)
+        self._course.stop(state, lambda step, state: error(step, state, open_steps))
         for pending in flying:
             self.client.forget(pending.id)
+
+    def _open_steps(self) -> list[str]:
+        """Return the names of the steps whose answer is awaited."""
+        return [self.graph.nodes[index].label for index in sorted(self._flying)]
+
+    def _explain(self) -> str:
+        return waits_for(self._open_steps())
 
     # ----- asking
 
@@ -305,6 +316,7 @@ class Run:
         task = node.task if isinstance(node, Step) else ""
         made = Pending(self.id_of(node), task, self.deadline)
         made.decode = decoder_of(node, self.client)
+        made.explain = self._explain
         return made
 
     def status(self) -> RunStatus:

@@ -7,6 +7,7 @@ from typing import Any
 
 from celery_rpc.call import Call
 from celery_rpc.canvas.client import LaunchClient
+from celery_rpc.canvas.endings import waits_for
 from celery_rpc.canvas.errbacks import stamp
 from celery_rpc.canvas.graph import Graph
 from celery_rpc.canvas.nodes import Join, Node, Passing, Step
@@ -116,7 +117,7 @@ class Whole:
         for step in self.graph.steps:
             self._pending[step.index] = self._expected(step)
         for line in lines:
-            self._fail_together(line)
+            self._tie(line)
         calls = [self._call(line, deadline) for line in lines]
         if blocking:
             self.client.send_calls(calls)
@@ -129,15 +130,19 @@ class Whole:
         pending.decode = self.client.decoder(step.address, step.task)
         return pending
 
-    def _fail_together(self, line: Line) -> None:
-        """Let a failure be that of all that follows: it names the task that failed."""
+    def _tie(self, line: Line, before: Sequence[tuple[str, Pending]] = ()) -> None:
+        """Let a failure be that of all that follows, and let that say what it waits for."""
         steps = [*line]
+        known = [*before]
         for place, step in enumerate(line.steps, 1):
+            pending = self._pending[step.index]
+            if known:
+                pending.explain = partial(unanswered, [*known])
+            known.append((step.label, pending))
             if rest := [self._pending[each.index] for each in steps[place:]]:
-                pending = self._pending[step.index]
                 pending.on_done(partial(fail_with, pending, rest))
         for branch in line.fork:
-            self._fail_together(branch)
+            self._tie(branch, known)
 
     def _call(self, line: Line, deadline: Deadline) -> Call:
         step = line.steps[0]
@@ -193,6 +198,11 @@ class Whole:
 
     def pending(self, node: Node) -> Pending:
         return self._pending[node.index]
+
+
+def unanswered(before: Sequence[tuple[str, Pending]]) -> str:
+    """Say which of the steps before one have not answered."""
+    return waits_for([label for label, pending in before if not pending.done])
 
 
 def fail_with(failed: Pending, rest: Sequence[Pending]) -> None:

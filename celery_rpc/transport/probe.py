@@ -21,8 +21,8 @@ STATES = {"active": "is running it", "reserved": "has it, and has not started it
 class Probe:
     """A question to the workers of a service; it never waits for the answers."""
 
-    def __init__(self, task_id: str, nodes: Collection[str]) -> None:
-        self.task_id = task_id
+    def __init__(self, task_id: str, task: str, nodes: Collection[str]) -> None:
+        self.task_id, self.task = task_id, task
         self.nodes = frozenset(nodes)
         self.answers: dict[str, Any] = {}
         self.sent = False
@@ -53,8 +53,19 @@ class Probe:
         for node, tasks in answers.items():
             found = tasks.get(self.task_id) if isinstance(tasks, dict) else None
             if isinstance(found, list | tuple) and found:
-                return f"{node} {STATES.get(str(found[0]), 'knows it')}"
+                known = f"{node} {STATES.get(str(found[0]), 'knows it')}"
+                return self._replaced(found[-1]) + known
         silent = sorted(self.nodes - answers.keys())
         if silent:
             return f"{', '.join(silent[:5])} did not answer when asked: dead, frozen or cut off"
-        return "no worker that answers has it: it waits in the queue, or a worker lost it"
+        return (
+            "no worker that answers has it: it waits in the queue, a worker lost it, or it "
+            "replaced itself or ignored its result"
+        )
+
+    def _replaced(self, info: Any) -> str:
+        """Say by which task the call's own was replaced, if it was: that one has the call's id."""
+        name = info.get("name") if isinstance(info, dict) else None
+        if not isinstance(name, str) or name == self.task:
+            return ""
+        return f"it replaced itself by {name[:200]}: "

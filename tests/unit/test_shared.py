@@ -109,7 +109,7 @@ def test_refusals_are_read_while_more_come() -> None:
 
 
 def test_a_finding_is_told_while_workers_answer() -> None:
-    probe = Probe("id", [f"node-{number}" for number in range(10_000)])
+    probe = Probe("id", "calc.add", [f"node-{number}" for number in range(10_000)])
     probe.sent = True
     numbers = count()
     with between_steps(lambda: probe._answer("", {f"node-{next(numbers)}": {}})):

@@ -8,7 +8,7 @@ import celery
 import pytest
 
 import celery_rpc
-from celery_rpc import Graph
+from celery_rpc import DeadlineExceeded, Graph
 
 WAIT = 20.0
 
@@ -137,3 +137,50 @@ def test_what_sends_the_value_on_is_no_child(client: Any) -> None:
     reply = client.calc.add.options(replaces=True).delay(1, 1)
     assert reply.get(timeout=WAIT) == 2
     assert reply.children == []
+
+
+#: Canvases that wait for a task that does not answer, the step that it is.
+UNANSWERED: dict[str, tuple[Callable[[Any, Any, Any], Any], int]] = {
+    "header": (lambda m, c, t: m.chord([c.add.si(1, 1), t], c.total.s()), 1),
+    "chain": (lambda m, c, t: m.chain(c.add.si(1, 1), t), 1),
+    "long chain": (lambda m, c, t: m.chain(c.add.si(1, 1), t, *[c.add.s(1)] * 20), 1),
+}
+
+
+@pytest.fixture
+def silent(client: Any, backend: str) -> Any:
+    """A task that never answers; with results in Redis, replaced ones do."""
+    return client.calc.replaced.si(1, 1) if backend == "rpc://" else client.calc.unanswered.si()
+
+
+@pytest.mark.parametrize("kind", UNANSWERED)
+def test_the_error_says_which_step_has_not_answered_and_why_that_may_be(
+    client: Any, silent: Any, classes: Any, kind: str
+) -> None:
+    make, place = UNANSWERED[kind]
+    result = make(classes, client.calc, silent).delay()
+    with pytest.raises(DeadlineExceeded, match="replaced itself or ignored its result") as caught:
+        result.get(timeout=1.0)
+    if classes is celery_rpc and kind != "chain":
+        assert f"step {place} ({silent.task} on calc)" in str(caught.value)
+        assert f"step {place} " in caught.value.hint
+
+
+def test_the_error_of_a_run_says_which_step_has_not_answered(client: Any, silent: Any) -> None:
+    graph = Graph.from_canvas(UNANSWERED["header"][0](celery_rpc, client.calc, silent))
+    run = client.run(graph)
+    with pytest.raises(DeadlineExceeded, match=r"step 1 .* may .* have replaced itself"):
+        run.get(timeout=1.0)
+    run.cancel()
+    with pytest.raises(DeadlineExceeded, match=r"no answer had come from step 1 "):
+        client.run(graph, timeout=1.0).get(timeout=WAIT)
+
+
+def test_the_error_of_a_call_says_that_it_may_have_replaced_itself(
+    client: Any, silent: Any
+) -> None:
+    task = client.calc[silent.task]
+    with pytest.raises(DeadlineExceeded, match=r"no worker that answers has it.*replaced itself"):
+        task.options(timeout=3.0)(*silent.args)
+    with pytest.raises(DeadlineExceeded, match="replaced itself or ignored its result"):
+        task.delay(*silent.args).get(timeout=0.5)
