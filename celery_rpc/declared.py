@@ -17,7 +17,7 @@ class KnownErrors:
     """
 
     def __init__(self, classes: Sequence[type[Exception]], find: Find) -> None:
-        self._classes = {name: cls for cls in classes for name in names_of(cls)}
+        self._classes = by_name(classes)
         self._find = find
 
     def get(self, name: str) -> type[Exception] | None:
@@ -66,6 +66,15 @@ def dotted(error: DeclaredError) -> str:
     return f"{error.module}.{error.name}" if error.module not in ("", "builtins") else error.name
 
 
-def names_of(cls: type[Exception]) -> tuple[str, str]:
-    """Give the names by which a reply may call a class."""
-    return f"{cls.__module__}.{cls.__qualname__}", cls.__qualname__
+def by_name(classes: Sequence[type[Exception]]) -> dict[str, type[Exception]]:
+    """Return classes by the names that replies may have for them, with the module or without.
+
+    What Celery wraps because it cannot be pickled goes by the last part of its qualified name.
+    """
+    named: dict[str, type[Exception]] = {}
+    for cls in classes:
+        for name in (cls.__name__, f"{cls.__module__}.{cls.__name__}"):
+            named.setdefault(name, cls)
+    for cls in classes:
+        named |= dict.fromkeys((cls.__qualname__, f"{cls.__module__}.{cls.__qualname__}"), cls)
+    return named

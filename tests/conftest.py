@@ -132,7 +132,7 @@ def gate(tmp_path: Path) -> Iterator[Gate]:
     made.open()
 
 
-@pytest.fixture(scope="session", params=["5.4", "5.6"])
+@pytest.fixture(scope="session", params=["5.4", "5.5", "5.6"])
 def other_celery(request: pytest.FixtureRequest) -> Path:
     """Each other Celery that services may run, as the path of its interpreter."""
     unwatch()  # the first use installs it

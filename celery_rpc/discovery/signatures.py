@@ -104,6 +104,8 @@ class Signatures:
         """Note the errors that a signature declares."""
         for error in signature.errors:
             self.errors[f"{error.module}.{error.name}"] = error
+            # What Celery wraps because it cannot be pickled goes by the last part of its name.
+            self.errors.setdefault(f"{error.module}.{error.name.rpartition('.')[2]}", error)
 
     def guess(self, queues: Iterable[str], annotations: Any, docs: Any) -> None:
         """Take what one worker says to __annotations__ and to __doc__."""

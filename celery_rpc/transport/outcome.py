@@ -5,17 +5,19 @@ imported modules, and no class is made from a name (CVE-2021-23727 was that).
 """
 
 import builtins
-import json
 from typing import Any, Protocol
 
 from celery_rpc.errors import (
     CallCancelled,
     NoSuchTask,
+    RemoteError,
     WorkerLost,
     remote_error_class,
 )
 from celery_rpc.pending import FINAL, Outcome, Update
+from celery_rpc.transport.failure import Failure, read_failure, to_args
 from celery_rpc.transport.received import Malformed, read_json
+from celery_rpc.transport.tracebacks import REMOTE_NOTE
 
 
 class Registry(Protocol):
@@ -46,61 +48,53 @@ def to_outcome(
     if status not in FINAL:
         return Update(status, result)
     children = meta.get("children")
-    traceback = meta.get("traceback")
-    if not isinstance(traceback, str):
-        traceback = None
-    error = None
-    if status != "SUCCESS":
-        error = to_error(status, result, meta, task, registry, traceback, worker)
-        result = None
-    return Outcome(status, result, error, traceback, children, meta)
+    if status == "SUCCESS":
+        traceback = meta.get("traceback")
+        kept = traceback if isinstance(traceback, str) else None
+        return Outcome(status, result, None, kept, children, meta)
+    failure = read_failure(result, meta.get("traceback"))
+    error = to_error(failure, meta, task, registry, worker)
+    return Outcome(status, None, error, failure.traceback, children, meta)
 
 
 def to_error(
-    status: str,
-    result: Any,
-    meta: dict[str, Any],
-    task: str,
-    registry: Registry,
-    traceback: str | None,
-    worker: str | None,
+    failure: Failure, meta: dict[str, Any], task: str, registry: Registry, worker: str | None
 ) -> Exception:
-    """Give the exception that a failed task's reply stands for."""
-    failure: dict[str, Any] = result if isinstance(result, dict) else {"exc_message": result}
-    name = str(failure.get("exc_type") or "Exception")
-    module = str(failure.get("exc_module") or "")
-    args = to_args(failure.get("exc_message"))
-    message = to_text(args)
+    """Return the exception that a failed task's reply stands for."""
     task_id: str = meta["task_id"]
-    ours = module.startswith(("celery.", "billiard."))
-    if status == "REVOKED" or (ours and name == "TaskRevokedError"):
+    if meta["status"] == "REVOKED":
         return CallCancelled(
-            f"{task or 'the task'} was revoked before it gave a result ({message or 'revoked'})",
+            f"{task or 'the task'} was revoked before it gave a result "
+            f"({failure.text or 'revoked'})",
             task_id=task_id,
         )
-    if ours and name == "WorkerLostError":
-        return WorkerLost(f"{task or 'the task'}: {message}", task_id=task_id)
-    if ours and name == "NotRegistered":
+    if failure.is_lost_worker:
+        return WorkerLost(f"{task or 'the task'}: {failure.text}", task_id=task_id)
+    if failure.is_refusal_of(task):
         return NoSuchTask(
-            f"the worker that took the call does not know the task {task or message}",
-            task=task or message,
+            f"the worker that took the call does not know the task {task or failure.text}",
+            task=task or failure.text,
             task_id=task_id,
         )
-    dotted = name if module in ("", "builtins") else f"{module}.{name}"
-    cls = remote_error_class(known_class(module, name, dotted, registry))
-    error = cls(
-        message,
-        type=dotted,
-        remote_traceback=traceback,
+    return remote_error(failure, task_id, task, registry, worker)
+
+
+def remote_error(
+    failure: Failure, task_id: str, task: str, registry: Registry, worker: str | None
+) -> RemoteError:
+    """Return a task's exception, as an instance of the class of that name if one is known."""
+    error = remote_error_class(known_class(failure, registry))(
+        failure.text,
+        type=failure.type,
+        remote_traceback=failure.traceback,
         task_id=task_id,
         worker=worker,
     )
-    error.args = args
+    error.args = failure.args
     where = f" on {worker}" if worker else ""
-    if traceback:
-        error.add_note(
-            f"Remote traceback of {task or 'task'} ({task_id}){where}:\n{traceback.rstrip()}"
-        )
+    if failure.traceback:
+        stack = failure.traceback.rstrip()
+        error.add_note(f"{REMOTE_NOTE}{task or 'task'} ({task_id}){where}:\n{stack}")
     return error
 
 
@@ -119,39 +113,18 @@ def has_expired(meta: dict[str, Any]) -> bool:
     return isinstance(result, dict) and to_args(result.get("exc_message")) == ("expired",)
 
 
-def known_class(module: str, name: str, dotted: str, registry: Registry) -> type[Exception] | None:
-    """Give the builtin or registered class of that name, which must be an Exception."""
-    found = registry.get(dotted)
+def known_class(failure: Failure, registry: Registry) -> type[Exception] | None:
+    """Return the builtin or registered class of that name, which must be an Exception."""
+    found = registry.get(failure.type)
     if found is not None:
         return found
-    if module == "builtins":
-        found = vars(builtins).get(name)
+    if failure.module == "builtins":
+        found = vars(builtins).get(failure.name)
         if isinstance(found, type) and issubclass(found, Exception):
             return found if found not in UNRAISABLE else None
         return None
-    return registry.get(name)
+    return registry.get(failure.name)
 
 
 #: Raised inside a generator or coroutine they would mean something else.
 UNRAISABLE = (StopIteration, StopAsyncIteration)
-
-
-def to_args(message: Any) -> tuple[Any, ...]:
-    """Give the arguments of a remote exception, which may be anything JSON."""
-    if isinstance(message, list | tuple):
-        return tuple(message)
-    return () if message is None else (message,)
-
-
-def to_text(args: tuple[Any, ...]) -> str:
-    """Give what str() of the remote exception would have given, as far as its arguments tell."""
-    if len(args) == 1:
-        return args[0] if isinstance(args[0], str) else _plain(args[0])
-    return _plain(list(args)) if args else ""
-
-
-def _plain(value: Any) -> str:
-    try:
-        return json.dumps(value)
-    except (TypeError, ValueError, RecursionError):
-        return repr(value)

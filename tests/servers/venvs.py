@@ -12,6 +12,7 @@ from tests.servers.process import ROOT
 # celery_rpc.worker, which services import from this checkout.
 REQUIREMENTS = {
     "5.4": ["celery[redis]==5.4.*", "kombu[redis]==5.4.*", "pydantic>=2.10,<3"],
+    "5.5": ["celery[redis]==5.5.*", "kombu[redis]==5.5.*", "pydantic>=2.10,<3"],
     "5.6": ["celery[redis]==5.6.*", "kombu[redis]==5.6.*", "pydantic>=2.10,<3"],
 }
 PIP_OPTIONS = ["--quiet", "--no-input", "--disable-pip-version-check"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from celery_rpc import CallCancelled, NoSuchTask, RemoteError, WorkerLost
+from celery_rpc import RemoteError
 from celery_rpc.pending import Outcome, Update
 from celery_rpc.transport.outcome import parse_meta, to_outcome, worker_of
 from celery_rpc.transport.received import Malformed
@@ -92,18 +92,6 @@ def test_a_registered_class_is_an_instance_of_itself() -> None:
     error = error_of(failure("OnlyHere", [4, "x"], "svc.errors"), {"svc.errors.OnlyHere": OnlyHere})
     assert isinstance(error, OnlyHere)
     assert error.args == (4, "x")
-
-
-@pytest.mark.parametrize(
-    ("kind", "module", "ours"),
-    [
-        ("WorkerLostError", "billiard.exceptions", WorkerLost),
-        ("NotRegistered", "celery.exceptions", NoSuchTask),
-        ("TaskRevokedError", "celery.exceptions", CallCancelled),
-    ],
-)
-def test_celerys_own_failures_have_their_own_classes(kind: str, module: str, ours: Any) -> None:
-    assert isinstance(error_of(failure(kind, ["x"], module)), ours)
 
 
 @pytest.mark.parametrize(
