@@ -24,13 +24,13 @@ from celery_rpc.errors import (
     CanvasError,
     DeadlineExceeded,
     NoSuchService,
-    NoSuchTask,
     RpcError,
 )
 from celery_rpc.model import BUILTIN_PREFIX, Catalog, Service, TaskSpec
 from celery_rpc.nested import inherited_deadline
 from celery_rpc.pending import Pending, exceeded
 from celery_rpc.proxy import no_such_task
+from celery_rpc.refused import known_elsewhere
 from celery_rpc.reply import Cancellation, Reply
 from celery_rpc.signature import DeclaredError, TaskSignature
 from celery_rpc.transport.base import CallTransport
@@ -59,7 +59,11 @@ class LiveCaller:
         #: ``first`` is what is known of the services before any worker was asked.
         self.options = options
         self.errors = KnownErrors(options.errors, self._declared)
-        self.transport = transport or BrokerTransport(options, self.errors, self._known_elsewhere)
+        self.transport = transport or BrokerTransport(
+            options,
+            self.errors,
+            lambda call, refusal: known_elsewhere(self.fleet, call, refusal),
+        )
         self.clock = Clock()
         self.fleet = Fleet(self.transport.broadcast, self.transport.unexpect, options, first)
         self.delivery = Delivery(self.transport, self.fleet, options)
@@ -190,20 +194,6 @@ class LiveCaller:
                 "the deadline of the call that this task serves has passed; nothing was sent"
             )
         return left if own is None else min(own, left)
-
-    def _known_elsewhere(self, call: Call, refusal: NoSuchTask) -> bool:
-        """Tell whether another worker on the queue has the task that one refused."""
-        queue = call.address.queue
-        if not self.fleet.is_partial(queue, call.task):
-            self.fleet.catalog(fresh=True)  # it did not know of that worker
-        if self.fleet.peek().find(queue, call.task) is not None:
-            return True
-        service = self.fleet.peek().services.get(queue)
-        if service is not None:
-            refusal.known = tuple(service.public)
-            refusal.near = difflib.get_close_matches(call.task, refusal.known, n=3)
-            refusal.args = (f"{refusal}; tasks of {queue!r}: {', '.join(refusal.known[:20])}",)
-        return False
 
     def _reply(self, pending: Pending, target: Target) -> Reply[Any]:
         reply: Reply[Any] = Reply(pending, self)

@@ -74,8 +74,9 @@ ROOMS: dict[str, set[str]] = {
     "caller": {
         "address", "call", "canvas", "clock", "config", "contracts", "deadline", "declared",
         "delivery", "discovery", "encoding", "errors", "loops", "model", "nested", "pending",
-        "proxy", "reply", "signature", "transport", "url",
+        "proxy", "refused", "reply", "signature", "transport", "url",
     },
+    "refused": {"call", "discovery.source", "errors", "model", "transport.again"},
     "client": {
         "call", "caller", "canvas", "config", "deadline", "discovery.saved", "discovery.source",
         "errors", "loops", "model", "proxy", "reply", "settings", "transport.base", "unresolved",

@@ -10,11 +10,11 @@ from celery_rpc.address import Address
 from celery_rpc.call import Call
 from celery_rpc.config import ClientOptions
 from celery_rpc.deadline import Deadline, latest
-from celery_rpc.errors import ClientClosed, NoSuchTask, OutcomeUnknown, ReplyLost, Unavailable
+from celery_rpc.errors import ClientClosed, OutcomeUnknown, ReplyLost, Unavailable
 from celery_rpc.fork import renew_after_fork
 from celery_rpc.pending import Outcome, Pending
 from celery_rpc.reply import Cancellation
-from celery_rpc.transport.again import Again
+from celery_rpc.transport.again import Again, Known, KnownElsewhere
 from celery_rpc.transport.base import Link, Receipt
 from celery_rpc.transport.control import Command
 from celery_rpc.transport.message import Envelope, EnvelopeWriter, announce_sent
@@ -47,10 +47,6 @@ def open_link(options: ClientOptions, refuse: Callable[[str, Exception], object]
     return KombuLink(options)
 
 
-#: Tells whether another worker has the task that one refused; else completes the refusal.
-KnownElsewhere = Callable[[Call, NoSuchTask], bool]
-
-
 class BrokerTransport(TableTransport):
     """One link, one reader thread, one reply queue. Opens at the first use."""
 
@@ -58,7 +54,7 @@ class BrokerTransport(TableTransport):
         self,
         options: ClientOptions,
         registry: Registry,
-        known_elsewhere: KnownElsewhere = lambda call, refusal: False,
+        known_elsewhere: KnownElsewhere = lambda call, refusal: Known.BY_NONE,
     ) -> None:
         self.options = options
         self._known_elsewhere = known_elsewhere
@@ -70,7 +66,7 @@ class BrokerTransport(TableTransport):
         self._store_reader: Reader | None = None
         self._writer: EnvelopeWriter | None = None
         self._outbox = Outbox(self._hand_over, self.table.refuse)
-        self._again = Again(self._is_known_elsewhere, self._resend)
+        self._again = Again(self._known_elsewhere, self._resend)
         self.table.again = self._again.put
         self._lock = Lock()
         self._closed: str | None = None
@@ -209,14 +205,6 @@ class BrokerTransport(TableTransport):
             self._store.expect(call.id)
         sending = deadline if deadline.at is not None else Deadline.after(self.options.timeout)
         return envelope, pending, sending
-
-    def _is_known_elsewhere(self, pending: Pending, refusal: Outcome) -> bool:
-        call, error = pending.call, refusal.error
-        return (
-            call is not None
-            and isinstance(error, NoSuchTask)
-            and self._known_elsewhere(call, error)
-        )
 
     def _resend(self, pending: Pending) -> None:
         call = pending.call
