@@ -205,9 +205,9 @@ class Run:
             self._course.succeed(index, outcome.value)
         elif not self._try_again(index, outcome):
             node = self.graph.nodes[index]
-            for errback in self._errbacks.due(node, outcome.error):
+            for errback, failed in self._errbacks.due(node, outcome.error):
                 self.client.run_errback(
-                    errback, self._lineages.called(index), self._lineages.root_id(index)
+                    errback, self._lineages.called(failed.index), self._lineages.root_id(index)
                 )
             self._course.fail(index, outcome)
 
