@@ -29,8 +29,9 @@ from celery_rpc.unresolved import Unresolved
 
 if TYPE_CHECKING:
     from celery_rpc.canvas.client import LaunchClient
+    from celery_rpc.canvas.driver import OnChange
     from celery_rpc.canvas.graph import Graph
-    from celery_rpc.canvas.run import OnChange, Run
+    from celery_rpc.canvas.run import Run
     from celery_rpc.discovery.source import Fleet
     from celery_rpc.transport.base import CallTransport
 

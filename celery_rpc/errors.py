@@ -221,7 +221,7 @@ class RemoteError(RpcError):
     task_id: str | None = None
     worker: str | None = None
     #: Of the class of a declared error: what declared_error_class() makes it of.
-    _declared: tuple[str, str, str] | None = None
+    declared_as: tuple[str, str, str] | None = None
 
     def __init__(self, message: str = "", /, *, type: str = "", **details: Any) -> None:  # noqa: A002
         super().__init__(message, type=type, message=message, **details)
@@ -233,8 +233,8 @@ class RemoteError(RpcError):
         return f"RemoteError({self.type}: {self.message})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if self._declared is not None:
-            return _rebuild_declared, (self._declared, self.args), dict(self.__dict__)
+        if self.declared_as is not None:
+            return _rebuild_declared, (self.declared_as, self.args), dict(self.__dict__)
         mixed_in = self.__class__.__bases__[1] if len(self.__class__.__bases__) > 1 else None
         return _rebuild_remote, (mixed_in, self.args), dict(self.__dict__)
 
@@ -306,7 +306,7 @@ def declared_error_class(
     key = (module, name, base)
     if key not in _declared:
         builtin = vars(builtins).get(base, Exception)
-        namespace = {"__doc__": doc or None, "__module__": module, "_declared": key}
+        namespace = {"__doc__": doc or None, "__module__": module, "declared_as": key}
         short = name.rpartition(".")[2]
         _declared[key] = type(short, (remote_error_class(builtin),), namespace)
     return _declared[key]

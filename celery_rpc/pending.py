@@ -1,7 +1,7 @@
 """Pending: what is known so far of one call that was sent, and who waits for it."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -200,7 +200,7 @@ class Pending:
 
 
 @contextmanager
-def all_of(pendings: Sequence[Pending], *, or_failure: bool) -> Iterator[Pending]:
+def all_of(pendings: Sequence[Pending], *, or_failure: bool) -> Generator[Pending]:
     """Provide a Pending that ends with the last of several.
 
     Args:

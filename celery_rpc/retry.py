@@ -1,7 +1,7 @@
 """Retry: which failed calls are made again, how often, and after which pause."""
 
 from dataclasses import dataclass
-from random import uniform
+from random import random
 
 from celery_rpc.config import check_seconds
 from celery_rpc.deadline import Deadline
@@ -54,22 +54,26 @@ class Retry:
 UNTIL_READY = Retry(attempts=None, backoff=0.05, longest=0.5)
 
 
-class Attempts:
-    """Counts the attempts of one call, and decides whether there is another."""
+class Tries:
+    """Counts the attempts of one call, and decides whether there is another; it knows no clock.
+
+    ``left`` is what is left of the call's time, in seconds; None: no limit.
+    """
 
     def __init__(
-        self, policy: Retry | None, deadline: Deadline, *, idempotent: bool, wait_for_ready: bool
+        self, policy: Retry | None, *, idempotent: bool = False, wait_for_ready: bool = False
     ) -> None:
         self.policy = policy or UNTIL_READY
-        self.deadline = deadline
         #: Without a policy of its own a call that may have run is not made again.
         self.idempotent = idempotent and policy is not None
         self.wait_for_ready = wait_for_ready
+        #: How many have failed.
         self.made = 0
-        self._before: Exception | None = None
+        #: The error of the last one that was followed by another.
+        self.before: Exception | None = None
 
     def wants(self, error: Exception | None) -> bool:
-        """Tell whether a call that ended so should be made again."""
+        """Whether a call that ended so should be made again."""
         if isinstance(error, PermissionRefused):
             return False
         if isinstance(error, NoSuchService | NoConsumers):
@@ -78,32 +82,55 @@ class Attempts:
             return True
         return self.idempotent and isinstance(error, OutcomeUnknown | WorkerLost)
 
-    def pause_after(self, error: Exception) -> float:
-        """Give the seconds until the next attempt.
+    def next_pause(
+        self, error: Exception, left: float | None, luck: float | None = None
+    ) -> float | None:
+        """Count a failure, and return the seconds until the next attempt; None: there is none.
 
-        Raises:
-            RpcError: the error itself, where there is no next attempt; or that of the attempt
-                before, where the deadline cut this one short.
+        Args:
+            luck: the share of the longest pause, 0 to 1; None: any.
         """
         self.made += 1
-        pause = uniform(0, self.policy.limit(self.made))
-        left = self.deadline.remaining()
+        pause = self.policy.limit(self.made) * (random() if luck is None else luck)
         if (
             not self.wants(error)
             or self.made == self.policy.attempts
             or (left is not None and left <= pause)
         ):
-            raise self._telling(error)
-        self._before = error.with_traceback(None)
+            return None
+        self.before = error.with_traceback(None)
         return pause
 
-    def _telling(self, error: Exception) -> Exception:
-        """Give the error to end with: an attempt cut short tells less than the one before it."""
-        cut_short = self.deadline.passed and type(error) is Unavailable
-        return self._before if cut_short and self._before is not None else error
+    def last_error(self, error: Exception, left: float | None) -> Exception:
+        """Return the error to end with: an attempt cut short tells less than the one before it."""
+        cut_short = left == 0 and type(error) is Unavailable
+        return self.before if cut_short and self.before is not None else error
+
+
+class Attempts(Tries):
+    """The attempts of a call until its deadline."""
+
+    def __init__(
+        self, policy: Retry | None, deadline: Deadline, *, idempotent: bool, wait_for_ready: bool
+    ) -> None:
+        super().__init__(policy, idempotent=idempotent, wait_for_ready=wait_for_ready)
+        self.deadline = deadline
+
+    def pause_after(self, error: Exception) -> float:
+        """Return the seconds until the next attempt.
+
+        Raises:
+            RpcError: the error itself, where there is no next attempt; or that of the attempt
+                before, where the deadline cut this one short.
+        """
+        left = self.deadline.remaining()
+        pause = self.next_pause(error, left)
+        if pause is None:
+            raise self.last_error(error, left)
+        return pause
 
     def time_left(self) -> float | None:
-        """Give the seconds that the next attempt may take; None: no limit."""
+        """Return the seconds that the next attempt may take; None: no limit."""
         left, most = self.deadline.remaining(), self.policy.attempt_timeout
         if most is None or not self.idempotent:
             return left

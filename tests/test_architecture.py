@@ -106,7 +106,7 @@ FOREIGN: dict[str, set[str]] = {
     "kombu": {
         "encoding", "transport.amqp", "transport.kombu", "transport.message",
         "transport.received", "transport.redis",
-        "testing.memory", "canvas.snapshot",
+        "testing.memory", "canvas.error_json", "canvas.run_json",
     },
     "redis": {"transport.endpoint", "transport.redis", "transport.resp", "transport.wire"},
     "amqp": {

@@ -8,6 +8,9 @@ from celery_rpc.canvas.nodes import Given, Junction, Node, Step
 from celery_rpc.canvas.progress import ENDED, RunStatus, StepState
 from celery_rpc.pending import Outcome
 
+#: All ends together, where the place of one is given else.
+EVERY = -1
+
 #: Told of each node that has come further: its place, and its state.
 Moved = Callable[[int, StepState], object]
 
@@ -37,8 +40,9 @@ class Course:
                 self._followers[parent.index].append(node.index)
         self._left = len(nodes)
         self._ends_left = {node.index for node in ends}
-        #: How the run ends for those who wait for its value; None while that is open.
-        self.verdict = None if ends else Outcome("SUCCESS", [])
+        #: What decided how the run ends for those who wait for its value: the place of an end that
+        #: failed, or EVERY when all ends have values; None while that is open.
+        self.decided_by: int | None = None if ends else EVERY
 
     @property
     def over(self) -> bool:
@@ -105,7 +109,7 @@ class Course:
     def end(self, index: int, state: StepState) -> None:
         """Set the state of a node that has ended."""
         self._left -= 1
-        if index in self._ends_left and self.verdict is None:
+        if index in self._ends_left and self.decided_by is None:
             self._judge(index)
         self.move(index, state)
 
@@ -113,10 +117,30 @@ class Course:
         """Decide how the run ends: the first failure of an end decides, whatever still runs."""
         self._ends_left.remove(index)
         if index in self.failures:
-            self.verdict = self.failures[index]
+            self.decided_by = index
         elif not self._ends_left:
-            values = [self.values[node.index] for node in self.ends]
-            self.verdict = Outcome("SUCCESS", values[0] if len(values) == 1 else values)
+            self.decided_by = EVERY
+
+    @property
+    def verdict(self) -> Outcome | None:
+        """How the run ends for those who wait for its value; None while that is open."""
+        if self.decided_by is None:
+            return None
+        if self.decided_by != EVERY:
+            return self.failures[self.decided_by]
+        values = [self.values[node.index] for node in self.ends]
+        return Outcome("SUCCESS", values[0] if len(values) == 1 else values)
+
+    def recount(self, ready: Iterable[int], decided_by: int | None) -> None:
+        """Take over states, values and failures that were set from outside."""
+        self.ready = deque(ready)
+        self.decided_by = decided_by
+        ended = [state in ENDED for state in self.states]
+        self._left = ended.count(False)
+        self._ends_left = {node.index for node in self.ends if not ended[node.index]}
+        for node in self.nodes:
+            reached = [self.states[parent.index] is StepState.SUCCESS for parent in node.after]
+            self._missing[node.index] = reached.count(False)
 
     def move(self, index: int, state: StepState) -> None:
         """Set the state of a node."""

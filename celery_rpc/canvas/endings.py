@@ -1,11 +1,15 @@
 """Endings: the errors of steps that end without an answer of their worker."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from celery_rpc.canvas.nodes import Step
 from celery_rpc.canvas.progress import StepState
 from celery_rpc.errors import CallCancelled, DeadlineExceeded
 from celery_rpc.pending import Pending
+
+#: Makes the error of a node that is stopped, of its name, its state, and the names of the steps
+#: whose answers are awaited.
+Stopping = Callable[[str, StepState, Sequence[str]], Exception]
 
 #: Steps that are named where many are waited for.
 NAMED = 3

@@ -22,7 +22,7 @@ def to_signature(value: Any, app: Any = None) -> Any:
     """Return a signature as it is, one made of JSON, or that of a bare task."""
     if is_task(value):
         return value.s()
-    found = canvas.maybe_signature(value, app=app)
+    found: Any = canvas.maybe_signature(value, app=app)
     task: Any = getattr(found, "_type", None)
     if is_task(task):  # Celery's chord makes signatures of bare tasks, without their options
         found = found.clone()
