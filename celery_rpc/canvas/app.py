@@ -17,11 +17,11 @@ from celery.backends.base import Backend
 from celery_rpc.canvas.client import LaunchClient
 from celery_rpc.canvas.graph import Graph
 from celery_rpc.canvas.launch import check, launch, started
-from celery_rpc.canvas.lowering import lower
-from celery_rpc.canvas.nodes import Given, Guard, Node
+from celery_rpc.canvas.lowering import errbacks_of_members, lower
+from celery_rpc.canvas.nodes import Errback, Given, Node
 from celery_rpc.canvas.results import GroupReply, as_they_end, leaves
 from celery_rpc.canvas.run import Run
-from celery_rpc.canvas.stock import AsyncResult, Chord, GroupResult, Signature, listed
+from celery_rpc.canvas.stock import AsyncResult, Chord, Group, GroupResult, Signature, listed
 from celery_rpc.deadline import NEVER, Deadline
 from celery_rpc.pending import Pending
 
@@ -205,14 +205,18 @@ class ReplyBackend(Backend):  # type: ignore[misc]
         """
         results = list(header_result_args[1])
         awaited = self.client.expected(result_id(body))
-        around = [] if awaited is None else self._guarding.get(awaited, [])
+        is_inner = awaited is not None and not awaited.done  # else an id is used again
+        around = self._guarding.get(awaited, []) if is_inner else []
         own = [each for each in listed(body.options.get("link_error")) if each not in around]
         body = body.clone()
         body.options["link_error"] = own
-        graph = Graph()
-        guards = tuple(map(Guard, own))
-        header = graph.join([given(graph, result, guards) for result in results])
+        graph, guard = Graph(), list[Errback]()
+        header = graph.join([given(graph, result, [guard]) for result in results])
         graph.end = lower(graph, body, source=header)
+        if isinstance(body, Group):
+            guard += errbacks_of_members(graph.end)
+        else:
+            guard += [Errback(each, graph.end) for each in own]
         check(graph, self.client)
         for reply in (leaf for result in results for leaf in leaves(result)):
             self._guarding[reply.pending] = [*around, *own]
@@ -234,7 +238,7 @@ def result_id(signature: Any) -> str:
     return str(signature.options.get("task_id"))
 
 
-def given(graph: Graph, result: Any, guards: Sequence[Guard]) -> Node:
+def given(graph: Graph, result: Any, guards: Sequence[Sequence[Errback]]) -> Node:
     """Add a result that is expected from elsewhere to a graph."""
     if isinstance(result, GroupResult):
         return graph.join([given(graph, each, guards) for each in result.results])

@@ -62,9 +62,11 @@ class Drop(NamedTuple):
 
 
 class CallErrback(NamedTuple):
-    """Call an errback, because this node has failed."""
+    """Call an errback, because a node has failed, with the id of the canvas that failed by it."""
 
     place: int
+    #: The node that has the result of that canvas.
+    end: int
     errback: Any
 
 

@@ -130,8 +130,8 @@ class Driver:
                 pending = self.client.reply(self.ids[index]).pending
                 self.client.hold(pending)
                 self._fly(index, attempt, pending)
-            case CallErrback(index, errback):
-                called, root = self._lineages.called(index), self._lineages.root_id(index)
+            case CallErrback(index, end, errback):
+                called, root = self._lineages.called(end), self._lineages.root_id(index)
                 self.client.run_errback(errback, called, root)
             case Decide(outcome):
                 self._decided(outcome)

@@ -12,8 +12,18 @@ from uuid import uuid4
 
 from celery_rpc.address import ADDRESSING, Address, overriding
 from celery_rpc.call import DEFAULTS, NO_LINEAGE, CallOptions, Lineage
-from celery_rpc.canvas.nodes import Gate, Guard, Join, Junction, Node, Nodes, Passing, Step, belong
-from celery_rpc.canvas.shape import steps_of
+from celery_rpc.canvas.nodes import (
+    Errback,
+    Gate,
+    Join,
+    Junction,
+    Node,
+    Nodes,
+    Passing,
+    Step,
+    belong,
+)
+from celery_rpc.canvas.shape import gives_members, steps_of
 from celery_rpc.canvas.stock import Chain, Chord, Chunks, Group, Signature, listed, to_signature
 from celery_rpc.encoding import owned
 from celery_rpc.errors import CanvasError
@@ -42,9 +52,9 @@ class Context:
     #: Options that replace those of the tasks.
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     #: Errbacks of the canvases around it: called by the worker of a task that fails ...
-    errbacks: tuple[Guard, ...] = ()
-    #: ... or, where several may fail at once, by the client, so that each is called once.
-    guards: tuple[Guard, ...] = ()
+    errbacks: tuple[Errback, ...] = ()
+    #: ... or, where several may fail before something that follows, by the client, once each.
+    guards: tuple[Sequence[Errback], ...] = ()
     #: It is a callback, or part of one.
     aside: bool = False
 
@@ -57,12 +67,12 @@ class Context:
         return replace(
             self,
             options={name: value for name, value in options.items() if name not in OWN},
-            errbacks=(*self.errbacks, *map(Guard, errbacks)),
+            errbacks=(*self.errbacks, *map(Errback, errbacks)),
         )
 
-    def guarded(self, *guards: Guard) -> "Context":
-        """Give the context of tasks that may fail at once: the client calls the errbacks."""
-        return replace(self, errbacks=(), guards=(*self.guards, *self.errbacks, *guards))
+    def guarded(self, guard: Sequence[Errback]) -> "Context":
+        """Return the context of tasks that may fail at once: the client calls the errbacks."""
+        return replace(self, errbacks=(), guards=(*self.guards, guard))
 
 
 def lower(
@@ -142,19 +152,27 @@ class Lowering:
         inside = context.inside(options, self.errbacks(options))
         inside = replace(inside, args=(*inside.args, *signature.args))
         end: Node | None = None
-        for step in spliced(signature):
-            reached = self.lower(step, inside)
-            if reached is not None:
-                if isinstance(end, Join):
-                    belong(reached, end)
-                end = reached
-                inside = inside.after(end)
-        return end
+        guard: list[Errback] | None = None
+        steps = list(spliced(signature))
+        for step in steps:
+            own: list[Errback] | None = (
+                [] if step is not steps[-1] and gives_members(step) else None
+            )
+            reached = self.lower(step, inside if own is None else inside.guarded(own))
+            if reached is None:
+                continue
+            if guard is not None:
+                guard += self.guard(step, inside, reached)
+            if isinstance(end, Join):
+                belong(reached, end)
+            end, guard = reached, own
+            inside = inside.after(end)
+        return ended(end, inside, context)
 
     def lower_group(
         self, signature: Any, options: Mapping[str, Any], context: Context
     ) -> Node | None:
-        inside = context.guarded().inside(options, self.errbacks(options))
+        inside = context.inside(options, self.errbacks(options))
         return self.arrived(self.join(self.members(signature, inside), context), context)
 
     def join(self, members: Sequence[Node], context: Context) -> Join:
@@ -190,8 +208,9 @@ class Lowering:
             raise CanvasError("a chord without a body: call it with one, or use a group")
         body = signature_of(signature.body)
         inside = context.inside(options, self.errbacks(options))
+        guard: list[Errback] = []
         header = replace(
-            inside.guarded(*map(Guard, self.errbacks(body.options))),
+            inside.guarded(guard),
             args=(*inside.args, *signature.args),
             kwargs={**signature.kwargs.get("kwargs", {}), **inside.kwargs},
         )
@@ -205,8 +224,17 @@ class Lowering:
         end = self.lower(body, replace(inside.after(source), options=late))
         if end is None:
             raise CanvasError("the body of a chord has no task: nothing would come of its header")
+        guard += self.guard(body, inside, end)
         belong(end, joined)
-        return end
+        return ended(end, inside, context)
+
+    def guard(self, body: Any, around: Context, end: Node) -> list[Errback]:
+        """Return the errbacks of what follows tasks that may fail at once: they are its own."""
+        if isinstance(body, Group):
+            return errbacks_of_members(end)
+        known = [each.signature for each in around.errbacks]
+        own = [each for each in self.errbacks(body.options) if each not in known]
+        return [*around.errbacks, *(Errback(each, end) for each in own)]
 
     def lower_task(self, signature: Any, options: Mapping[str, Any], context: Context) -> Step:
         """Add one plain task."""
@@ -245,10 +273,11 @@ class Lowering:
         """Return the errbacks among the options, each one object however often it is met."""
         return [self.own(each) for each in listed(options.get("link_error"))]
 
-    def options(self, options: Mapping[str, Any], around: Sequence[Guard]) -> CallOptions:
+    def options(self, options: Mapping[str, Any], around: Sequence[Errback]) -> CallOptions:
         """Read the options of a task, once for all that have the same."""
         own = {k: v for k, v in options.items() if k not in OWN and k not in ADDRESS}
-        errbacks = [*self.errbacks(options), *(guard.errback for guard in around)]
+        errbacks = self.errbacks(options)
+        errbacks += [each.signature for each in around if each.signature not in errbacks]
         if errbacks:
             own["link_error"] = errbacks
         if not own:
@@ -270,6 +299,30 @@ def signature_of(canvas: Any) -> Any:
     if not isinstance(signature, Signature):
         raise CanvasError(f"{canvas!r} is no signature: take one from a task by .s()")
     return signature
+
+
+def ended(end: Node | None, inside: Context, around: Context) -> Node | None:
+    """Let the errbacks of a canvas get the id of its end, and return that."""
+    for errback in inside.errbacks[len(around.errbacks) :]:
+        errback.end = end
+    return end
+
+
+def errbacks_of_members(end: Node | None) -> list[Errback]:
+    """Return the errbacks of a group: each member has its own, and those of what is around it."""
+    return [
+        Errback(signature, task)
+        for task in ends_of(end)
+        if isinstance(task, Step)
+        for signature in listed(task.options.link_error)
+    ]
+
+
+def ends_of(end: Node | None) -> list[Node]:
+    """Return the nodes that have the values of what a node has: of a list its members."""
+    if isinstance(end, Join):
+        return [leaf for member in end.after for leaf in ends_of(member)]
+    return [] if end is None or isinstance(end, Gate) else [end]
 
 
 def told_lineage(options: Mapping[str, Any]) -> Lineage:

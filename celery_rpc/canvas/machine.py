@@ -5,6 +5,7 @@ It knows no client, no thread and no clock. Whoever drives it calls one of its e
 """
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from random import random
 
 from celery_rpc.canvas.commands import (
@@ -22,7 +23,7 @@ from celery_rpc.canvas.commands import (
 )
 from celery_rpc.canvas.course import Course
 from celery_rpc.canvas.endings import Stopping, late
-from celery_rpc.canvas.nodes import Given, Guard, Node, Step
+from celery_rpc.canvas.nodes import Errback, Given, Node, Step
 from celery_rpc.canvas.progress import ENDED, StepState
 from celery_rpc.canvas.stock import listed
 from celery_rpc.errors import NoSuchTask, RemoteError, WorkerLost
@@ -69,8 +70,8 @@ class Machine:
         #: Steps that have failed and may be sent again.
         self.tries: dict[int, Tries] = {}
         self.alarms: dict[tuple[AlarmKind, int], Alarm] = {}
-        #: Those whose errbacks were called.
-        self.called: set[Guard] = set()
+        #: The errbacks of canvases that were called.
+        self.called: set[Errback] = set()
         #: True once it was said that every node has ended, ...
         self.over = False
         #: ... and what the value of the run is.
@@ -202,15 +203,16 @@ class Machine:
         return tries
 
     def _call_errbacks(self, index: int, error: Exception | None) -> None:
-        """Call the errbacks that no worker has called; that of a guard only once."""
+        """Call the errbacks that no worker has called; what guards several nodes only once."""
         node = self.nodes[index]
-        for guard in node.guards:
-            if guard not in self.called:
-                self.called.add(guard)
-                self._commands.append(CallErrback(index, guard.errback))
+        for errback in chain.from_iterable(node.guards):
+            if errback not in self.called:
+                self.called.add(errback)
+                end = errback.end or node
+                self._commands.append(CallErrback(index, end.index, errback.signature))
         if isinstance(node, Step) and not isinstance(error, TOLD):
-            for errback in listed(node.options.link_error):
-                self._commands.append(CallErrback(index, errback))
+            for signature in listed(node.options.link_error):
+                self._commands.append(CallErrback(index, index, signature))
 
     def _go_on(self) -> None:
         """Let steps be sent, as far as there is room, and tell who waits for the whole."""

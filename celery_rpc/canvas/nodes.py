@@ -23,10 +23,12 @@ class Passing(StrEnum):
 
 
 @dataclass(eq=False, slots=True)
-class Guard:
+class Errback:
     """An errback of a canvas, called once, however many of the tasks that it guards fail."""
 
-    errback: Any
+    signature: Any
+    #: What has the result of the canvas: the errback gets its id.
+    end: "Node | None" = None
 
 
 @dataclass(eq=False, slots=True)
@@ -37,8 +39,9 @@ class Node:
     after: list["Node"] = field(default_factory=list["Node"])
     #: Given before the run where somebody holds the result already.
     id: str | None = None
-    #: What the client calls should it fail; all that a guard stands over share it.
-    guards: Sequence[Guard] = ()
+    #: What the client calls should it fail: lists that it shares with others, one for each group
+    #: around it that something follows.
+    guards: Sequence[Sequence[Errback]] = ()
     #: The ends of its callbacks (``link``).
     callbacks: list["Node"] = field(default_factory=list["Node"])
     #: It is a callback, or part of one: the result of the canvas does not wait for it.

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
+from itertools import chain
 from typing import Any
 
 from kombu.utils.json import dumps, loads
@@ -12,7 +13,7 @@ from celery_rpc.call import DEFAULTS, CallOptions, Lineage
 from celery_rpc.canvas.commands import Alarm, AlarmKind
 from celery_rpc.canvas.error_json import error_from_json, error_to_json
 from celery_rpc.canvas.machine import Machine
-from celery_rpc.canvas.nodes import Gate, Given, Guard, Join, Node, Nodes, Passing, Step
+from celery_rpc.canvas.nodes import Errback, Gate, Given, Join, Node, Nodes, Passing, Step
 from celery_rpc.canvas.progress import StepState
 from celery_rpc.config import UNSET
 from celery_rpc.errors import CanvasError
@@ -36,8 +37,9 @@ def run_to_json(run_id: str, machine: Machine, ids: Sequence[str]) -> dict[str, 
     Args:
         ids: those of the nodes.
     """
-    guards = list(dict.fromkeys(guard for node in machine.nodes for guard in node.guards))
-    numbers = {guard: number for number, guard in enumerate(guards)}
+    guards = chain.from_iterable(node.guards for node in machine.nodes)
+    errbacks = list(dict.fromkeys(chain.from_iterable(guards)))
+    numbers = {errback: number for number, errback in enumerate(errbacks)}
     course = machine.course
     state = {
         "version": VERSION,
@@ -46,8 +48,8 @@ def run_to_json(run_id: str, machine: Machine, ids: Sequence[str]) -> dict[str, 
             {**node_to_json(node, numbers), "id": ids[node.index], **progress(machine, node.index)}
             for node in machine.nodes
         ],
-        "guards": [guard.errback for guard in guards],
-        "called": sorted(numbers[guard] for guard in machine.called),
+        "errbacks": [errback_to_json(errback) for errback in errbacks],
+        "called": sorted(numbers[errback] for errback in machine.called),
         "ends": [node.index for node in course.ends],
         "ready": list(course.ready),
         "alarms": [alarm._asdict() for alarm in machine.alarms.values()],
@@ -59,12 +61,18 @@ def run_to_json(run_id: str, machine: Machine, ids: Sequence[str]) -> dict[str, 
     return written
 
 
-def node_to_json(node: Node, guards: Mapping[Guard, int]) -> dict[str, Any]:
+def errback_to_json(errback: Errback) -> dict[str, Any]:
+    """Return an errback as JSON."""
+    end = None if errback.end is None else errback.end.index
+    return {"signature": errback.signature, "end": end}
+
+
+def node_to_json(node: Node, errbacks: Mapping[Errback, int]) -> dict[str, Any]:
     """Return a node as JSON, without how far it has come."""
     written: dict[str, Any] = {
         "kind": type(node).__name__.lower(),
         "after": [parent.index for parent in node.after],
-        "guards": [guards[guard] for guard in node.guards],
+        "guards": [[errbacks[errback] for errback in guard] for guard in node.guards],
         "callbacks": [callback.index for callback in node.callbacks],
         "aside": node.aside,
     }
@@ -144,8 +152,10 @@ def machine_from_json(state: Mapping[str, Any], **how: Any) -> tuple[Machine, li
             f"version {VERSION} is read here: finish it with the release that began it"
         )
     state = loads(json.dumps(state))
-    guards = [Guard(errback) for errback in state["guards"]]
-    nodes = nodes_from_json(state["nodes"], guards)
+    errbacks = [Errback(errback["signature"]) for errback in state["errbacks"]]
+    nodes = nodes_from_json(state["nodes"], errbacks)
+    for errback, written in zip(errbacks, state["errbacks"], strict=True):
+        errback.end = None if written["end"] is None else nodes[written["end"]]
     machine = Machine(
         nodes,
         [nodes[index] for index in state["ends"]],
@@ -155,7 +165,7 @@ def machine_from_json(state: Mapping[str, Any], **how: Any) -> tuple[Machine, li
     )
     for node, written in zip(nodes, state["nodes"], strict=True):
         restore_node(machine, node, written)
-    machine.called = {guards[number] for number in state["called"]}
+    machine.called = {errbacks[number] for number in state["called"]}
     for alarm in state["alarms"]:
         kind = AlarmKind(alarm.pop("kind"))
         machine.alarms[kind, alarm["place"]] = Alarm(kind, **alarm)
@@ -164,7 +174,9 @@ def machine_from_json(state: Mapping[str, Any], **how: Any) -> tuple[Machine, li
     return machine, [written["id"] for written in state["nodes"]]
 
 
-def nodes_from_json(written: Sequence[Mapping[str, Any]], guards: Sequence[Guard]) -> list[Node]:
+def nodes_from_json(
+    written: Sequence[Mapping[str, Any]], errbacks: Sequence[Errback]
+) -> list[Node]:
     """Return the nodes of a graph."""
     graph = Nodes()
     for each in written:
@@ -173,7 +185,7 @@ def nodes_from_json(written: Sequence[Mapping[str, Any]], guards: Sequence[Guard
     for node, each in zip(nodes, written, strict=True):
         node.after = [nodes[index] for index in each["after"]]
         node.callbacks = [nodes[index] for index in each["callbacks"]]
-        node.guards = [guards[number] for number in each["guards"]]
+        node.guards = [[errbacks[number] for number in guard] for guard in each["guards"]]
         if isinstance(node, Join):
             node.before = None if each["before"] is None else nodes[each["before"]]
         elif isinstance(node, Given):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import dropwhile
 from typing import Any
 
-from celery_rpc.canvas.stock import Chain, Group, to_signature
+from celery_rpc.canvas.stock import Chain, Chord, Chunks, Group, to_signature
 
 
 def tasks_of(signature: Any) -> list[Any]:
@@ -68,3 +68,13 @@ def steps_of(chain: Any) -> Iterator[Any]:
         if not (has_no_task(step) or (begun and number == len(steps) and has_no_member(step))):
             yield step
             begun = True
+
+
+def gives_members(signature: Any) -> bool:
+    """Whether its result is that of several tasks, each of which may fail."""
+    if isinstance(signature, Chain):
+        steps = list(steps_of(signature))
+        return bool(steps) and gives_members(steps[-1])
+    if isinstance(signature, Chord):
+        return gives_members(to_signature(signature.body))
+    return isinstance(signature, Group | Chunks)

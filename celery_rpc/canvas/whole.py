@@ -63,7 +63,7 @@ def is_plain(node: Node) -> bool:
         return not node.aside
     if not isinstance(node, Step) or node.passing is Passing.NAMED or len(node.after) > 1:
         return False
-    if node.timeout or node.retry or node.guards:
+    if node.timeout or node.retry or any(node.guards):
         return False
     return all(isinstance(before, Step) and not before.aside for before in node.after)
 

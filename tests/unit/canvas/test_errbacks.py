@@ -72,44 +72,126 @@ FAILING: Canvases = {
     ),
 }
 
-#: Those in which Celery's own classes give the errback to each member of the last group.
-OURS: Canvases = {
+#: Canvases that end in a group of which two members fail.
+GROUPS: Canvases = {
+    "group": lambda m, c: m.group([c.fail.si(), c.fail.si(), c.add.si(1, 1)]),
     "group at the end of a chain": lambda m, c: m.chain(
-        c.add.s(1, 1), m.group([c.fail.si() for _ in range(3)])
+        c.add.s(1, 1), m.group([c.fail.si(), c.fail.si(), c.add.si(1, 1)])
     ),
-    "chain of nothing but a group": lambda m, c: m.chain(m.group([c.fail.si() for _ in range(3)])),
+    "chain of nothing but a group": lambda m, c: m.chain(
+        m.group([c.fail.si(), c.fail.si(), c.add.si(1, 1)])
+    ),
     "body that is a group": lambda m, c: m.chord(
-        [c.add.s(1, 1)], m.group([c.fail.si(), c.fail.si()])
+        [c.add.s(1, 1)], m.group([c.fail.si(), c.fail.si(), c.add.si(1, 1)])
+    ),
+    "group after a group": lambda m, c: m.chain(
+        m.group([c.echo.si(1), c.echo.si(2)]), m.group([c.fail.si(), c.fail.si(), c.echo.si(3)])
+    ),
+}
+
+#: Canvases of which a header fails, and two tasks of the group that is its body never run.
+BEFORE_GROUPS: Canvases = {
+    "body that is a group": lambda m, c: m.chord(
+        [c.fail.si(), c.fail.si()], m.group([c.echo.si(1), c.echo.si(2)])
+    ),
+    "group after a group": lambda m, c: m.chain(
+        m.group([c.fail.si(), c.fail.si()]), m.group([c.echo.si(1), c.echo.si(2)])
     ),
 }
 
 
-@pytest.mark.parametrize(
-    ("module", "kind"),
-    [(module, kind) for module in (celery_rpc, celery) for kind in FAILING]
-    + [(celery_rpc, kind) for kind in OURS],
-)
+@pytest.fixture(params=[celery_rpc, celery], ids=["ours", "celery"])
+def module(request: pytest.FixtureRequest) -> Any:
+    """The module that chain, group and chord are from."""
+    return request.param
+
+
+@pytest.mark.parametrize("kind", FAILING)
 def test_the_errback_of_a_canvas_is_called_once(
     client: Any, tmp_path: Path, module: Any, kind: str
 ) -> None:
     log = tmp_path / "log"
-    made = {**FAILING, **OURS}[kind](module, client.calc)
+    made = FAILING[kind](module, client.calc)
     result = guarded(made, client.calc.note.s(str(log))).delay()
     with pytest.raises(ValueError, match="as asked"):
         result.get(timeout=10)
     assert len(calls_of(client, log)) == 1
 
 
+@pytest.mark.parametrize("kind", GROUPS)
 def test_the_errback_of_a_group_is_called_for_each_member_that_fails(
-    client: Any, tmp_path: Path
+    client: Any, tmp_path: Path, module: Any, kind: str
+) -> None:
+    log = tmp_path / "log"
+    result = guarded(GROUPS[kind](module, client.calc), client.calc.note.s(str(log))).delay()
+    with pytest.raises(ValueError, match="as asked"):
+        result.get(timeout=10)
+    failed = [each.id for each in result if isinstance(each.get(propagate=False), ValueError)]
+    assert sorted(calls_of(client, log)) == sorted(failed)
+    assert len(failed) == 2
+
+
+@pytest.mark.parametrize("kind", BEFORE_GROUPS)
+def test_the_errback_of_a_group_is_called_for_each_member_when_its_header_fails(
+    client: Any, tmp_path: Path, module: Any, kind: str
+) -> None:
+    log = tmp_path / "log"
+    made = BEFORE_GROUPS[kind](module, client.calc)
+    result = guarded(made, client.calc.note.s(str(log))).delay()
+    with pytest.raises(ValueError, match="as asked"):
+        result.get(timeout=10)
+    assert sorted(calls_of(client, log)) == sorted(each.id for each in result)
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["first run", "ids used again"])
+def test_when_a_header_fails_the_errback_gets_the_id_of_the_canvas(
+    client: Any, tmp_path: Path, module: Any, again: bool
 ) -> None:
     calc, log = client.calc, tmp_path / "log"
-    flow = guarded(group([calc.fail.si(), calc.fail.si(), calc.add.s(1, 1)]), calc.note.s(str(log)))
+    flow = guarded(module.chord([calc.fail.si()], calc.total.s()), calc.note.s(str(log)))
     result = flow.delay()
-    failed = {each.id for each in result if isinstance(each.get(propagate=False), ValueError)}
-    calls = calls_of(client, log)
-    assert len(calls) == 2
-    assert set(calls) == failed
+    if again:
+        with pytest.raises(ValueError, match="as asked"):
+            result.get(timeout=10)
+        calls_of(client, log)
+        log.unlink()
+        flow.body.set(task_id=result.id)
+        result = flow.delay()
+    with pytest.raises(ValueError, match="as asked"):
+        result.get(timeout=10)
+    assert calls_of(client, log) == [result.id]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda m, c, body: m.chord([c.fail.si(), c.fail.si()], body),
+        lambda m, c, body: m.chain(m.group([c.fail.si(), c.fail.si()]), body),
+        lambda m, c, body: m.group([c.fail.si(), c.fail.si()]) | body,
+    ],
+    ids=["chord", "chain", "group then task"],
+)
+def test_the_errback_of_a_body_is_called_when_its_header_fails(
+    client: Any, tmp_path: Path, module: Any, make: Callable[[Any, Any, Any], Any]
+) -> None:
+    log = tmp_path / "log"
+    body = guarded(client.calc.total.s(), client.calc.note.s(str(log)))
+    body_id = body.freeze().id
+    result = make(module, client.calc, body).delay()
+    with pytest.raises(ValueError, match="as asked"):
+        result.get(timeout=10)
+    assert calls_of(client, log) == [body_id]
+
+
+def test_an_errback_that_a_task_and_its_chain_have_is_called_once(
+    client: Any, tmp_path: Path, module: Any
+) -> None:
+    calc, log = client.calc, tmp_path / "log"
+    errback = calc.note.s(str(log))
+    flow = guarded(module.chain(calc.echo.si(1), guarded(calc.fail.si(), errback)), errback)
+    with pytest.raises(ValueError, match="as asked"):
+        flow.delay().get(timeout=10)
+    assert len(calls_of(client, log)) == 1
 
 
 def test_canvases_that_share_an_errback_call_it_once_each(client: Any, tmp_path: Path) -> None:

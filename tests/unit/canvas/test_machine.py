@@ -25,7 +25,7 @@ from celery_rpc.canvas.commands import (
 from celery_rpc.canvas.endings import cancelled
 from celery_rpc.canvas.graph import Graph
 from celery_rpc.canvas.machine import Machine
-from celery_rpc.canvas.nodes import Guard, Node, Nodes, Passing, Step
+from celery_rpc.canvas.nodes import Errback, Node, Nodes, Passing, Step
 from celery_rpc.canvas.progress import ENDED, StepState
 from celery_rpc.canvas.run_json import machine_from_json, run_to_json
 from celery_rpc.errors import (
@@ -173,17 +173,21 @@ def test_the_deadline_ends_all_and_says_which_answers_are_missing() -> None:
 
 def test_the_errback_of_a_guard_is_called_once_and_that_of_an_unsent_step_by_the_client() -> None:
     nodes = Nodes()
-    guard = Guard({"task": "guarded"})
+    errback = Errback({"task": "guarded"})
+    guard = [errback]
     own = {"task": "own"}
     one = step(nodes, guards=[guard], options=DEFAULTS.merged(link_error=own))
     two = step(nodes, guards=[guard], options=DEFAULTS.merged(link_error=own))
-    nodes.join([one, two])
+    errback.end = nodes.join([one, two])
     machine = machine_of(nodes)
     machine.begin(0.0)
     machine.landed(one.index, 1, failure(), 1.0)  # its worker has told its own errback
     machine.landed(two.index, 1, failure(Unavailable("not sent")), 1.0)
     called = of(CallErrback, machine.take())
-    assert called == [CallErrback(one.index, guard.errback), CallErrback(two.index, own)]
+    assert called == [
+        CallErrback(one.index, errback.end.index, errback.signature),
+        CallErrback(two.index, two.index, own),
+    ]
 
 
 def test_no_more_steps_are_under_way_than_the_limit() -> None:
@@ -260,7 +264,7 @@ def written_and_read(machine: Machine) -> Machine:
 def graphs(draw: st.DrawFn) -> Graph:
     """Steps that wait for any before them, lists, guards, timeouts and retries."""
     graph = Graph()
-    guards = [Guard({"task": f"errback{n}"}) for n in range(2)]
+    guards = [[Errback({"task": f"errback{n}"})] for n in range(2)]
     nodes: list[Node] = []
     for number in range(draw(st.integers(1, 9))):
         after: list[Node] = []
@@ -278,7 +282,7 @@ def graphs(draw: st.DrawFn) -> Graph:
                 *after,
                 args=(number,),
                 passing=Passing.VALUE if len(after) == 1 else Passing.NOTHING,
-                guards=draw(st.lists(st.sampled_from(guards), unique=True)),
+                guards=[guard for guard in guards if draw(st.booleans())],
                 timeout=draw(st.sampled_from([None, None, 5.0])),
                 retry=retry,
                 options=options,
@@ -298,7 +302,7 @@ class World:
         self.calls: list[Send] = []
         self.alarms: list[Alarm] = []
         self.sent: list[Send] = []
-        self.errbacks: list[Any] = []
+        self.errbacks: list[CallErrback] = []
         self.decisions: list[Outcome] = []
         self.ends = 0
 
@@ -343,7 +347,7 @@ class World:
                 elif isinstance(command, Wake):
                     self.alarms.append(command.alarm)
                 elif isinstance(command, CallErrback):
-                    self.errbacks.append((command.place, command.errback))
+                    self.errbacks.append(command)
                 elif isinstance(command, Decide):
                     self.decisions.append(command.outcome)
                 elif isinstance(command, Finish):
@@ -365,7 +369,7 @@ def test_a_run_ends_once_and_sends_what_it_may(graph: Graph, seed: int) -> None:
             assert all(course.states[p.index] is StepState.SUCCESS for p in node.after)
         else:
             assert isinstance(course.failures[node.index].error, RpcError | CallCancelled)
-    guarded = [errback["task"] for _, errback in world.errbacks]
+    guarded = [command.errback["task"] for command in world.errbacks]
     assert len(guarded) == len(set(guarded))
 
 
