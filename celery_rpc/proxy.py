@@ -299,7 +299,7 @@ class Namespace:
         if attribute.startswith("_"):
             raise AttributeError(
                 f"{attribute}: names that start with _ are reached by item, as in "
-                f"client[{self._queue!r}][{attribute!r}]"
+                f"client[{vars(self).get('_queue')!r}][{attribute!r}]"  # a copy has none at first
             )
         service = self._caller.known(self._queue)
         kept_service, kept = self._kept.get(attribute, (None, None))

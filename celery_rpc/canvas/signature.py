@@ -4,12 +4,14 @@ They are Celery's own classes with three differences: they go through the client
 from; ``aio()`` awaits their value; and ``|`` neither copies nor nests, so that it stays cheap.
 """
 
-from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from copy import copy, deepcopy
 from typing import TYPE_CHECKING, Any
 
 from celery_rpc.call import Target
 from celery_rpc.canvas.graph import Graph
 from celery_rpc.canvas.launch import launch, launch_async
+from celery_rpc.canvas.origin import app_of, client_of
 from celery_rpc.canvas.plan import Plan, plan_of
 from celery_rpc.canvas.shape import has_no_member, has_no_task, lone_step, steps_of
 from celery_rpc.canvas.stock import (
@@ -22,6 +24,7 @@ from celery_rpc.canvas.stock import (
     Signature,
     StarMap,
     is_task,
+    restored,
     to_signature,
 )
 from celery_rpc.deadline import Deadline
@@ -98,9 +101,32 @@ class Canvas(Base):
         graph = self.graph(args, kwargs)
         return plan_of(graph, client_of(self, graph))
 
+    @property
+    def app(self) -> Any:
+        """The app of the client that it came from; Celery's would fall back to the program's own.
+
+        Raises:
+            CanvasError: it came from no client.
+        """
+        return app_of(self)
+
     def clone(self, *args: Any, **kwargs: Any) -> Any:
-        """Give a copy."""
+        """Return a copy, with further arguments."""
         return adopt(super().clone(*args, **kwargs), self._app)  # type: ignore[misc]
+
+    def copy(self) -> Any:
+        """Return a copy with options of its own, and the same client."""
+        return restored(type(self), {name: copy(each) for name, each in self.items()}, self._app)
+
+    __copy__ = copy
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        memo[id(self)] = made = restored(type(self), {}, self._app)
+        made.update(deepcopy(dict(self), memo))
+        return made
+
+    def __reduce__(self) -> Any:
+        return restored, (type(self), dict(self))
 
     def __or__(self, other: Any) -> Any:
         return joined(self, to_signature(other)) if is_step(other) else NotImplemented
@@ -222,23 +248,30 @@ KINDS: Sequence[tuple[Any, Any]] = (
 
 
 def adopt(signature: Any, app: Any = None) -> Any:
-    """Give Celery's signature, or one that came as JSON, as one of ours.
+    """Return Celery's signature, or one that came as JSON or from a pickle, as one of an app.
 
     Raises:
         CanvasError: it is no signature.
     """
     try:
-        found = to_signature(signature, app=app)
+        found = to_signature(signature, app=None if isinstance(signature, Signature) else app)
         kind = next(ours for theirs, ours in KINDS if isinstance(found, theirs))
     except (LookupError, TypeError, AttributeError, StopIteration) as error:
         raise CanvasError(f"{signature!r:.200} is no signature") from error
-    if isinstance(found, Canvas):
+    if isinstance(found, Canvas) and app in (None, found._app):
         return found
-    made = kind.__new__(kind)
-    dict.__init__(made, found)
-    made._app = app or found._app
-    made._use_link = made._frozen = None
-    return made
+    app = app or found._app
+    kwargs = {name: with_app(part, app) for name, part in found.kwargs.items()}
+    return restored(kind, {**found, "kwargs": kwargs}, app)
+
+
+def with_app(part: Any, app: Any) -> Any:
+    """Return a part of a canvas, or a list of parts, as those of an app; all else as it is."""
+    if isinstance(part, Signature):
+        return adopt(part, app)
+    if isinstance(part, list) and any(isinstance(each, Signature) for each in part):
+        return [with_app(each, app) for each in part]
+    return part
 
 
 def joined(left: Any, right: Any) -> Any:
@@ -290,33 +323,6 @@ def is_step(value: Any) -> bool:
 def is_many(value: Any) -> bool:
     """Tell whether a value is an iterable of signatures, and no signature itself."""
     return not isinstance(value, Mapping) and hasattr(value, "__iter__")
-
-
-def client_of(signature: Any, graph: Graph | None = None) -> Any:
-    """Give the client that a signature came from.
-
-    Raises:
-        CanvasError: it came from none.
-    """
-    client = next((app.client for app in apps_of(signature) if hasattr(app, "client")), None)
-    if client is None and (graph is None or len(graph.steps)):
-        raise CanvasError(
-            f"{signature!r} came from no client: begin with a signature of client.<queue>.<task>, "
-            "or use client.signature(...)"
-        )
-    return client
-
-
-def apps_of(signature: Any) -> Iterator[Any]:
-    """Give the apps that a canvas and its parts came from."""
-    if not isinstance(signature, Signature):
-        return
-    if signature._app is not None:
-        yield signature._app
-    for name in ("tasks", "header", "body", "task"):
-        part = signature.kwargs.get(name)
-        for each in part if isinstance(part, list | tuple) else [part]:
-            yield from apps_of(each)
 
 
 def make_signature(

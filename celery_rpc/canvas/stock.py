@@ -1,5 +1,6 @@
 """Celery's own canvas: its classes, untyped, because Celery ships no types."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from celery import canvas, result
@@ -17,17 +18,35 @@ Chunks: Any = canvas.chunks
 GroupResult: Any = result.GroupResult
 AsyncResult: Any = result.AsyncResult
 
+#: Classes that neither JSON nor Celery's clones have, by the tasks that they call.
+UNTOLD: Mapping[str, Any] = {"celery.map": Map, "celery.starmap": StarMap, "celery.chunks": Chunks}
+
 
 def to_signature(value: Any, app: Any = None) -> Any:
     """Return a signature as it is, one made of JSON, or that of a bare task."""
     if is_task(value):
         return value.s()
     found: Any = canvas.maybe_signature(value, app=app)
+    untold = UNTOLD.get(found.get("task")) if isinstance(found, Signature) else None
+    if untold and not isinstance(found, untold) and "it" in found.get("kwargs", ()):
+        found = restored(untold, found, found._app)
     task: Any = getattr(found, "_type", None)
     if is_task(task):  # Celery's chord makes signatures of bare tasks, without their options
         found = found.clone()
         found.options = {**task.s().options, **found.options}
     return found
+
+
+def restored(kind: Any, contents: Mapping[str, Any], app: Any = None) -> Any:
+    """Return a signature of a class with these contents.
+
+    This is what a pickle names: it has no client until ``client.signature()`` gives it one.
+    """
+    made = kind.__new__(kind)
+    dict.__init__(made, contents)
+    made._app = app
+    made._use_link = made._frozen = None
+    return made
 
 
 def is_task(value: Any) -> bool:
