@@ -96,6 +96,11 @@ class CallOptions:
         return replace(self, **changes)
 
     @property
+    def linked(self) -> bool:
+        """Whether other tasks follow the call: it is a canvas then."""
+        return bool(self.link or self.link_error)
+
+    @property
     def persistent(self) -> bool:
         """True where a call that was not sent is made again."""
         return self.wait_for_ready or isinstance(self.retry, Retry)

@@ -14,7 +14,7 @@ from celery_rpc.call import Call, CallOptions, Decode, Target
 from celery_rpc.clock import Clock
 from celery_rpc.config import UNSET, ClientOptions
 from celery_rpc.contracts import Contracts
-from celery_rpc.deadline import NEVER
+from celery_rpc.deadline import NEVER, Deadline
 from celery_rpc.declared import KnownErrors, ServiceErrors
 from celery_rpc.delivery import Delivery
 from celery_rpc.discovery.source import Fleet
@@ -97,6 +97,12 @@ class LiveCaller:
     def call(self, target: Target, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Call and wait for the value."""
         args, kwargs = owned_arguments(args, kwargs)
+        if target.options.linked:
+            from celery_rpc.canvas.launch import launch
+
+            seconds = self._expires_in(target.options, blocking=True)
+            graph = self.signature(target, args, kwargs, immutable=False).graph()
+            return launch(graph, self, Deadline.after(seconds)).get(timeout=seconds)
         return self.delivery.call(self._call(target, args, kwargs, blocking=True))
 
     async def call_async(
@@ -106,11 +112,16 @@ class LiveCaller:
         await loops.turn()
         if not self.contracts.is_ready(target):
             await asyncio.to_thread(self.contracts.of, target)
+        if target.options.linked:
+            from celery_rpc.canvas.launch import launch_async
+
+            graph = self.signature(target, args, kwargs, immutable=False).graph()
+            return await launch_async(graph, self, self._expires_in(target.options, blocking=True))
         return await self.delivery.call_async(self._call(target, args, kwargs, blocking=True))
 
     def send(self, target: Target, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Reply[Any]:
         """Send a call."""
-        if target.options.link or target.options.link_error:
+        if target.options.linked:
             return self.signature(target, args, kwargs, immutable=False).apply_async()  # type: ignore[no-any-return]
         args, kwargs = owned_arguments(args, kwargs)
         call = self._call(target, args, kwargs, blocking=False)
@@ -118,6 +129,9 @@ class LiveCaller:
 
     def send_many(self, target: Target, arguments: Iterable[Any]) -> list[Reply[Any]]:
         """Send many calls at once."""
+        if target.options.linked:
+            items = [split_arguments(target, *item) for item in enumerate(arguments)]
+            return [self.send(target, *item) for item in items]
         calls: list[Call] = []
         for number, each in enumerate(arguments):
             args, kwargs = owned_arguments(*split_arguments(target, number, each))
@@ -312,6 +326,22 @@ class LiveCaller:
                 near=near,
             )
         return Address(service.queue)
+
+    def check_errback(self, step: "Step") -> None:
+        """Refuse an errback that no worker has.
+
+        Raises:
+            CanvasError: it is on no queue, or on one whose service does not have it.
+        """
+        if loops.in_loop() and not self.knows(step.address.queue):
+            return
+        try:
+            address = step.address if step.address.queue else self.bound(step.address)
+            self._spec(address.queue, step.task)
+        except RpcError as error:
+            raise CanvasError(
+                f"the errback {step.task} on {step.address.label} cannot run: {error}"
+            ) from error
 
     def check_step(self, step: "Step") -> bool:
         """Tell whether a step will answer.

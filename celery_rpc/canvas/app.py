@@ -209,7 +209,9 @@ class ReplyBackend(Backend):  # type: ignore[misc]
         around = self._guarding.get(awaited, []) if is_inner else []
         own = [each for each in listed(body.options.get("link_error")) if each not in around]
         body = body.clone()
-        body.options["link_error"] = own
+        body.options.pop("link_error", None)
+        if own:
+            body.options["link_error"] = own
         graph, guard = Graph(), list[Errback]()
         header = graph.join([given(graph, result, [guard]) for result in results])
         graph.end = lower(graph, body, source=header)

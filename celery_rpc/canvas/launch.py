@@ -1,7 +1,9 @@
 """Launch: a graph is sent whole where the workers need no help, and run on the client otherwise."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 from uuid import uuid4
 
@@ -11,7 +13,9 @@ from celery_rpc.canvas.graph import Graph
 from celery_rpc.canvas.nodes import Node, Passing, Step
 from celery_rpc.canvas.results import GroupReply
 from celery_rpc.canvas.run import Run
+from celery_rpc.canvas.stock import listed
 from celery_rpc.canvas.whole import sent_whole
+from celery_rpc.config import UNSET, Unset
 from celery_rpc.deadline import NEVER, Deadline
 from celery_rpc.errors import CanvasError
 from celery_rpc.unencodable import require_json
@@ -32,17 +36,22 @@ def launch(graph: Graph, client: LaunchClient, deadline: Deadline = NEVER) -> An
     return family.result(graph.end)
 
 
-async def launch_async(graph: Graph, client: LaunchClient) -> Any:
+async def launch_async(
+    graph: Graph, client: LaunchClient, timeout: float | Unset | None = UNSET
+) -> Any:
     """Send a canvas without blocking the event loop, and await its value.
+
+    Args:
+        timeout: seconds for all of it. Left out: the client's default. None: for ever.
 
     Raises:
         CanvasError: a step cannot run; nothing was sent.
-        DeadlineExceeded: it did not end within the client's timeout.
+        DeadlineExceeded: it did not end in time.
     """
     if graph.end is None or not graph.steps:
         return None if graph.end is None else []
-    check(graph, client)
-    deadline = Deadline.after(client.timeout)
+    deadline = Deadline.after(client.timeout if isinstance(timeout, Unset) else timeout)
+    await check_async(graph, client)
     whole = sent_whole(graph, client, deadline, blocking=False)
     if whole is None:
         return await started(graph, client, deadline)
@@ -83,6 +92,42 @@ def check(graph: Graph, client: LaunchClient) -> None:
         if step.passing is Passing.NOTHING:  # all of its arguments are there
             step.args, step.kwargs = client.bind_step(step)
         require_json(step.label, step.args, step.kwargs, known)
+    check_errbacks(graph, client)
+
+
+async def check_async(graph: Graph, client: LaunchClient) -> None:
+    """Check without blocking the event loop, where workers have to be asked first."""
+    steps = [*graph.steps, *errback_steps(graph)]
+    if all(client.knows(queue) for queue in {step.address.queue for step in steps}):
+        check(graph, client)
+    else:
+        await asyncio.to_thread(check, graph, client)
+
+
+def errback_steps(graph: Graph) -> Iterator[Step]:
+    """Yield the tasks of the errbacks of a graph, those that several tasks share once."""
+    errbacks: dict[int, Any] = {}
+    for step in graph.steps:
+        around = (each.signature for each in chain.from_iterable(step.guards))
+        errbacks |= {id(each): each for each in (*listed(step.options.link_error), *around)}
+    for errback in errbacks.values():
+        inner = Graph.from_canvas(errback, ("",))
+        yield from inner.steps
+        yield from errback_steps(inner)
+
+
+def check_errbacks(graph: Graph, client: LaunchClient) -> None:
+    """Refuse errbacks that nobody would run.
+
+    Raises:
+        CanvasError: names the first of them, and why.
+    """
+    seen: set[tuple[str, str]] = set()
+    for step in errback_steps(graph):
+        kind = step.address.label, step.task
+        if kind not in seen:
+            seen.add(kind)
+            client.check_errback(step)
 
 
 def awaited_by(steps: Iterable[Node]) -> set[int]:

@@ -6,12 +6,13 @@ signature waits but takes nothing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 from celery_rpc.address import ADDRESSING, Address, overriding
 from celery_rpc.call import DEFAULTS, NO_LINEAGE, CallOptions, Lineage
+from celery_rpc.canvas.context import LINEAGE, OWN, Context
 from celery_rpc.canvas.nodes import (
     Errback,
     Gate,
@@ -30,49 +31,8 @@ from celery_rpc.errors import CanvasError
 from celery_rpc.plain import SENT_AS_IT_IS
 from celery_rpc.retry import Retry
 
-#: What Celery writes of a task's place in its canvas.
-LINEAGE = frozenset({"root_id", "parent_id", "group_id", "group_index"})
-
-#: Options of a canvas that are not passed on to the tasks in it.
-OWN = LINEAGE | {"task_id", "link", "link_error", "chain", "chord", "reply_to"}
-
 #: What says where a signature goes.
 ADDRESS = ADDRESSING | {"exchange_type"}
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What a part of a canvas gets from the canvas around it."""
-
-    #: Whose value it takes.
-    source: Node | None = None
-    #: Partial arguments, put before those of the first tasks.
-    args: Sequence[Any] = ()
-    kwargs: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    #: Options that replace those of the tasks.
-    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    #: Errbacks of the canvases around it: called by the worker of a task that fails ...
-    errbacks: tuple[Errback, ...] = ()
-    #: ... or, where several may fail before something that follows, by the client, once each.
-    guards: tuple[Sequence[Errback], ...] = ()
-    #: It is a callback, or part of one.
-    aside: bool = False
-
-    def after(self, source: Node | None) -> "Context":
-        """Give the context of what comes next: arguments are for the first alone."""
-        return replace(self, source=source, args=(), kwargs={}, options={})
-
-    def inside(self, options: Mapping[str, Any], errbacks: Sequence[Any]) -> "Context":
-        """Give the context of what is inside a canvas with these options and errbacks."""
-        return replace(
-            self,
-            options={name: value for name, value in options.items() if name not in OWN},
-            errbacks=(*self.errbacks, *map(Errback, errbacks)),
-        )
-
-    def guarded(self, guard: Sequence[Errback]) -> "Context":
-        """Return the context of tasks that may fail at once: the client calls the errbacks."""
-        return replace(self, errbacks=(), guards=(*self.guards, guard))
 
 
 def lower(
@@ -111,6 +71,8 @@ class Lowering:
         self.nodes = nodes
         #: Copies of what was lowered, by the identity of the original, which is kept alive.
         self._owned: dict[int, tuple[Any, Any]] = {}
+        #: Errbacks that were read, by the identity of the original.
+        self._errbacks: dict[int, tuple[Any, Any]] = {}
         #: Options that were read, by their repr: those of a group are alike.
         self._read: dict[str, CallOptions] = {}
 
@@ -120,6 +82,10 @@ class Lowering:
         if isinstance(signature, Chunks):
             signature = signature.group().set(**signature.options)
         options = overriding(signature.options, context.options)
+        if context.links and isinstance(signature, Group) and isinstance(context.source, Junction):
+            signature = linked_body(signature, context.links)
+        elif context.links:
+            options["link"] = [*listed(options.get("link")), *context.links]
         if isinstance(signature, Chain):
             end = self.lower_chain(signature, options, context)
         elif isinstance(signature, Group):
@@ -131,20 +97,22 @@ class Lowering:
         return self.follow(options, end, context)
 
     def follow(self, options: Mapping[str, Any], end: Node | None, context: Context) -> Node | None:
-        """Add what Celery has attached to a signature: callbacks, and the rest of a chain."""
+        """Add what Celery has attached to a signature: the rest of a chain."""
         if end is None:
             return None
         end.id = end.id or options.get("task_id")
-        callbacks = listed(options.get("link"))
-        group = str(uuid4()) if len(callbacks) > 1 else None  # Celery makes a group of them
-        for place, callback in enumerate(callbacks):
-            reached = self.lower(callback, Context(end, aside=True))
-            end.callbacks += [] if reached is None else [reached]
-            if group is not None and isinstance(reached, Step):
-                reached.told = replace(reached.told, group_id=group, group_index=place)
         for rest in reversed(options.get("chain") or ()):
             end = self.lower(rest, context.after(end)) or end
         return end
+
+    def link(self, step: Step, callbacks: Sequence[Any]) -> None:
+        """Add the callbacks of a task."""
+        group = str(uuid4()) if len(callbacks) > 1 else None  # Celery makes a group of them
+        for place, callback in enumerate(callbacks):
+            reached = self.lower(callback, Context(step, aside=True))
+            step.callbacks += [] if reached is None else [reached]
+            if group is not None and isinstance(reached, Step):
+                reached.told = replace(reached.told, group_id=group, group_index=place)
 
     def lower_chain(
         self, signature: Any, options: Mapping[str, Any], context: Context
@@ -154,10 +122,12 @@ class Lowering:
         end: Node | None = None
         guard: list[Errback] | None = None
         steps = list(spliced(signature))
-        for step in steps:
-            own: list[Errback] | None = (
-                [] if step is not steps[-1] and gives_members(step) else None
-            )
+        for number, step in enumerate(steps, 1):
+            own: list[Errback] | None = None
+            if number == len(steps):
+                inside = replace(inside, links=listed(options.get("link")))
+            elif gives_members(step):
+                own = []
             reached = self.lower(step, inside if own is None else inside.guarded(own))
             if reached is None:
                 continue
@@ -172,8 +142,8 @@ class Lowering:
     def lower_group(
         self, signature: Any, options: Mapping[str, Any], context: Context
     ) -> Node | None:
-        inside = context.inside(options, self.errbacks(options))
-        return self.arrived(self.join(self.members(signature, inside), context), context)
+        members = self.members(signature, context.of_member(options))
+        return self.arrived(self.join(members, context), context)
 
     def join(self, members: Sequence[Node], context: Context) -> Join:
         """Add the list of the members of a group."""
@@ -196,7 +166,7 @@ class Lowering:
             member = to_signature(each)
             if isinstance(member, Group):
                 options = overriding(member.options, context.options)
-                found += self.members(member, context.inside(options, self.errbacks(options)))
+                found += self.members(member, context.of_member(options))
             elif (end := self.lower(member, context)) is not None:
                 found.append(end)
         return found
@@ -221,7 +191,8 @@ class Lowering:
         # A countdown is the header's: the body starts when that is done (celery issue 7851).
         late = {k: v for k, v in inside.options.items() if k not in ("countdown", "eta")}
         source = self.arrived(joined, context)
-        end = self.lower(body, replace(inside.after(source), options=late))
+        links = listed(options.get("link"))
+        end = self.lower(body, replace(inside.after(source), options=late, links=links))
         if end is None:
             raise CanvasError("the body of a chord has no task: nothing would come of its header")
         guard += self.guard(body, inside, end)
@@ -258,6 +229,7 @@ class Lowering:
                 told=told_lineage(options),
             )
         )
+        self.link(step, listed(options.get("link")))
         return step
 
     def own(self, value: Any) -> Any:
@@ -271,7 +243,24 @@ class Lowering:
 
     def errbacks(self, options: Mapping[str, Any]) -> list[Any]:
         """Return the errbacks among the options, each one object however often it is met."""
-        return [self.own(each) for each in listed(options.get("link_error"))]
+        return [self.errback(each) for each in listed(options.get("link_error"))]
+
+    def errback(self, given: Any) -> Any:
+        """Return an errback as JSON that any worker sends to the right queue.
+
+        Raises:
+            CanvasError: it does not say where it goes.
+        """
+        known = self._errbacks.get(id(given))
+        if known is None:
+            errback: dict[str, Any] = owned(dict(signature_of(given)))
+            if errback.get("subtask_type") is None:
+                address = address_of(signature_of(errback), errback["options"])
+                kept = {k: v for k, v in errback["options"].items() if k not in ADDRESS}
+                where = address.options if address.queue else named_by(address)
+                errback["options"] = {**kept, **where}
+            known = self._errbacks[id(given)] = given, errback
+        return known[1]
 
     def options(self, options: Mapping[str, Any], around: Sequence[Errback]) -> CallOptions:
         """Read the options of a task, once for all that have the same."""
@@ -299,6 +288,24 @@ def signature_of(canvas: Any) -> Any:
     if not isinstance(signature, Signature):
         raise CanvasError(f"{canvas!r} is no signature: take one from a task by .s()")
     return signature
+
+
+def linked_body(body: Any, callbacks: Sequence[Any]) -> Any:
+    """Return a group that is the body of a chord with the callbacks of that chord.
+
+    They follow its first member, and do not get its value (celery/canvas.py, group.link).
+    """
+    members = [to_signature(each) for each in body.tasks]
+    if members:
+        members[0] = members[0].clone()
+        for callback in callbacks:
+            members[0].link(to_signature(callback).clone().set(immutable=True))
+    return Group(members, **body.options)
+
+
+def named_by(address: Address) -> dict[str, Any]:
+    """Return the options of an address by an exchange that is not the default one."""
+    return {"exchange": address.exchange, "routing_key": address.routing_key}
 
 
 def ended(end: Node | None, inside: Context, around: Context) -> Node | None:

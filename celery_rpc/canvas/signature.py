@@ -28,7 +28,7 @@ from celery_rpc.canvas.stock import (
     to_signature,
 )
 from celery_rpc.deadline import Deadline
-from celery_rpc.errors import CanvasError
+from celery_rpc.errors import ArgumentsError, CanvasError
 
 if TYPE_CHECKING:  # celery ships no types
 
@@ -188,6 +188,15 @@ class group(Canvas, Group):  # type: ignore[misc] # noqa: N801
         # One of one, or of none, is not the same as its member.
         super().__init__(flat if len(flat) > 1 else members, **options)
 
+    def graph(
+        self,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Graph:
+        refuse_links(options)
+        return super().graph(args, kwargs, **options)
+
 
 class chord(Canvas, Chord):  # type: ignore[misc] # noqa: N801
     """Tasks at once, and then one with the list of their results."""
@@ -227,6 +236,15 @@ class xstarmap(Canvas, StarMap):  # type: ignore[misc] # noqa: N801
 
 class chunks(Canvas, Chunks):  # type: ignore[misc] # noqa: N801
     """One task for many tuples of arguments, so many of them in each message."""
+
+    def graph(
+        self,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Graph:
+        refuse_links(options)
+        return super().graph(args, kwargs, **options)
 
     def __call__(self, **options: Any) -> Any:
         return self.apply_async(**options)
@@ -301,6 +319,20 @@ def with_chords(whole: Any, app: Any) -> list[Any]:
     for part in reversed(parts):
         made.append(chord(part, made.pop(), app=app) if isinstance(part, Group) and made else part)
     return made[::-1]
+
+
+def refuse_links(options: Mapping[str, Any]) -> None:
+    """Refuse callbacks that are given to a group when it is sent, as Celery does.
+
+    Raises:
+        ArgumentsError: there are some.
+    """
+    for name in ("link", "link_error"):
+        if options.get(name) is not None:
+            raise ArgumentsError(
+                f"cannot add {name}= to a group that is sent: use a chord, or link its members",
+                parameter=name,
+            )
 
 
 def inner_members(member: Any) -> list[Any]:
