@@ -10,6 +10,7 @@ from collections.abc import Callable
 from celery_rpc.discovery import saved
 from celery_rpc.discovery.introspect import ReportBook
 from celery_rpc.discovery.merge import merge
+from celery_rpc.discovery.signatures import Signatures
 from celery_rpc.errors import ConfigurationError
 from celery_rpc.transport import frames
 from celery_rpc.transport.outcome import parse_meta, to_outcome
@@ -18,6 +19,9 @@ from celery_rpc.transport.redis import unwrap
 from celery_rpc.transport.replies import ReplyTable
 from celery_rpc.transport.resp import MORE, Answers, BadAnswer
 from celery_rpc.transport.skew import FURTHEST, Skew
+
+#: Of the signature "{}".
+DIGEST = "44136fa355b3678a"
 
 
 def read_reply(data: bytes) -> bool:
@@ -86,7 +90,7 @@ def read_deliveries(data: bytes) -> bool:
 
 
 def read_report(data: bytes) -> bool:
-    """What a worker, or whoever says to be one, answers to the two questions of a sweep."""
+    """What a worker, or whoever says to be one, answers to what it is asked of its tasks."""
     try:
         body = json.loads(data)
     except (ValueError, RecursionError):
@@ -94,8 +98,14 @@ def read_report(data: bytes) -> bool:
     book = ReportBook()
     for question in ("active_queues", "registered"):
         book.note(question, body)
-    catalog = merge(book.reports.values(), diagnostics=book.diagnostics)
+    signatures = Signatures()
+    for answer in body.values() if isinstance(body, dict) else [body]:
+        signatures.note(answer, {"q.t": DIGEST})
+        signatures.guess(["q"], answer, answer)
+    reports = book.reports.values()
+    catalog = merge(reports, diagnostics=book.diagnostics, signed=signatures.of)
     assert all(name.isprintable() for name in catalog.services)
+    saved.from_json(saved.to_json(catalog))
     return any(report.queues or report.tasks for report in book.reports.values())
 
 

@@ -1,7 +1,8 @@
 """Introspect: what one worker answers -> WorkerReport, strictly; pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from celery_rpc.model import QueueReport, TaskSpec, WorkerReport
@@ -11,6 +12,9 @@ from celery_rpc.schema import DIGEST_LENGTH
 MAX_QUEUES = 1_000
 MAX_TASKS = 10_000
 MAX_NAME = 255
+
+#: Levels of a queue's arguments.
+MAX_LEVELS = 8
 
 #: Limits for one sweep: workers, the tasks of all of them, and what was wrong.
 MAX_WORKERS = 10_000
@@ -39,50 +43,71 @@ class BadReport(ValueError):
     """An answer that cannot be used."""
 
 
-def to_queues(answer: Any) -> list[QueueReport]:
-    """Read the answer to active_queues.
+def to_queues(answer: Any) -> tuple[list[QueueReport], list[str]]:
+    """Read the answer to active_queues: the queues, and what was dropped.
 
     Raises:
-        BadReport: it is no list of queues.
+        BadReport: it is no list.
     """
+    found: list[QueueReport] = []
+    dropped: list[str] = []
+    for each in entries("active_queues", answer, MAX_QUEUES, dropped):
+        try:
+            found.append(to_queue(each))
+        except BadReport as error:
+            dropped.append(str(error))
+    return found, dropped
+
+
+def entries(question: str, answer: Any, limit: int, dropped: list[str]) -> Sequence[Any]:
+    """Return the entries of an answer, as many as are read.
+
+    Raises:
+        BadReport: it is no list.
+    """
+    if isinstance(answer, dict) and "error" in answer:
+        raise BadReport(f"{question} failed: {str(answer['error'])[:200]!r}")
     if not isinstance(answer, list):
-        raise BadReport(f"active_queues gave a {type(answer).__name__} in place of a list")
-    if len(answer) > MAX_QUEUES:
-        raise BadReport(f"active_queues gave {len(answer):,} queues; the limit is {MAX_QUEUES:,}")
-    return [to_queue(each) for each in answer]
+        raise BadReport(f"{question} gave a {type(answer).__name__} in place of a list")
+    if len(answer) > limit:
+        dropped.append(
+            f"only the first {limit:,} of {len(answer):,} entries of {question} were read"
+        )
+    return answer[:limit]
 
 
 def to_queue(answer: Any) -> QueueReport:
     """Read one queue (kombu.Queue.as_dict)."""
     if not isinstance(answer, dict):
         raise BadReport(f"a queue is a {type(answer).__name__} in place of an object")
-    exchange = answer.get("exchange")
-    if not isinstance(exchange, dict):
-        exchange = {}
-    arguments = answer.get("queue_arguments")
-    priority = answer.get("max_priority")
-    if isinstance(priority, int):
-        arguments = {**(arguments or {}), "x-max-priority": priority}
-    return QueueReport(
-        name=checked_name(answer.get("name"), "queue"),
-        exchange=text(exchange.get("name")),
-        exchange_type=text(exchange.get("type")) or "direct",
-        routing_key=text(answer.get("routing_key")),
-        arguments=arguments if isinstance(arguments, dict) else None,
-    )
+    name = checked_name(answer.get("name"), "queue")
+    try:
+        exchange = checked_object(answer.get("exchange"), "exchange")
+        arguments = checked_object(answer.get("queue_arguments"), "set of arguments")
+        check_arguments(arguments)
+        priority = answer.get("max_priority")
+        if isinstance(priority, int):
+            arguments = {**arguments, "x-max-priority": priority}
+        return QueueReport(
+            name=name,
+            exchange=checked_text(exchange.get("name"), "exchange"),
+            exchange_type=checked_text(exchange.get("type"), "type of exchange") or "direct",
+            routing_key=checked_text(answer.get("routing_key"), "routing key"),
+            arguments=arguments or None,
+        )
+    except BadReport as error:
+        raise BadReport(f"queue {name}: {error}") from error
 
 
 def to_tasks(answer: Any) -> tuple[dict[str, TaskSpec], list[str]]:
-    """Read the answer to registered: the tasks, and what was dropped."""
-    if isinstance(answer, dict) and "error" in answer:
-        raise BadReport(f"registered failed: {text(answer['error'])[:200]}")
-    if not isinstance(answer, list):
-        raise BadReport(f"registered gave a {type(answer).__name__} in place of a list")
+    """Read the answer to registered: the tasks, and what was dropped.
+
+    Raises:
+        BadReport: it is no list.
+    """
     dropped: list[str] = []
-    if len(answer) > MAX_TASKS:
-        dropped.append(f"only the first {MAX_TASKS:,} of {len(answer):,} tasks were read")
     tasks: dict[str, TaskSpec] = {}
-    for each in answer[:MAX_TASKS]:
+    for each in entries("registered", answer, MAX_TASKS, dropped):
         try:
             spec = to_task(each)
         except BadReport as error:
@@ -127,9 +152,27 @@ def checked_name(name: Any, what: str) -> str:
     return name
 
 
-def text(value: Any) -> str:
-    """Give a text; nothing for anything else."""
-    return value if isinstance(value, str) else ""
+def checked_text(value: Any, what: str) -> str:
+    """Refuse what may be left out, and is no name."""
+    return "" if value is None or value == "" else checked_name(value, what)
+
+
+def checked_object(value: Any, what: str) -> Mapping[str, Any]:
+    """Refuse what may be left out, and is no object."""
+    if value is not None and not isinstance(value, dict):
+        raise BadReport(f"a {what} is a {type(value).__name__} in place of an object")
+    return value or {}
+
+
+def check_arguments(value: Any, level: int = 0) -> None:
+    """Refuse arguments of a queue that cannot be written as JSON, or that have too many levels."""
+    if level > MAX_LEVELS:
+        raise BadReport(f"arguments of more than {MAX_LEVELS} levels")
+    if isinstance(value, float) and not isfinite(value):
+        raise BadReport(f"arguments with {value}, which is no number of JSON")
+    inner = value.values() if isinstance(value, dict) else value
+    for each in inner if isinstance(value, dict | list) else ():
+        check_arguments(each, level + 1)
 
 
 class ReportBook:
@@ -137,43 +180,50 @@ class ReportBook:
 
     def __init__(self) -> None:
         self.reports: dict[str, WorkerReport] = {}
+        #: Node -> the questions that it has answered, readably or not.
+        self.heard: dict[str, set[str]] = {}
         self.diagnostics: list[str] = []
         self._tasks = 0
 
     def note(self, question: str, body: Any) -> None:
-        """Take one answer: an object with the node's name as its only key."""
-        self._note_all(question, body)
-        del self.diagnostics[MAX_DIAGNOSTICS:]
-
-    def _note_all(self, question: str, body: Any) -> None:
+        """Note one answer: an object with the node's name as its only key."""
         if not isinstance(body, dict):
-            self.diagnostics.append(f"an answer to {question} was a {type(body).__name__}")
+            self.doubt(f"an answer to {question} was a {type(body).__name__}")
             return
         for node, answer in body.items():
             try:
                 self._note(question, checked_name(node, "worker"), answer)
             except BadReport as error:
-                self.diagnostics.append(f"{str(node)[:80]!r}: {error}")
+                self.doubt(f"{str(node)[:80]!r}: {error}")
+
+    def doubt(self, *doubts: str) -> None:
+        """Note why something was not used."""
+        self.diagnostics += doubts[: MAX_DIAGNOSTICS - len(self.diagnostics)]
 
     def _note(self, question: str, node: str, answer: Any) -> None:
-        known = self.reports.get(node, WorkerReport(node))
-        if len(self.reports) >= MAX_WORKERS and node not in self.reports:
+        if len(self.heard) >= MAX_WORKERS and node not in self.heard:
             raise BadReport(f"only the first {MAX_WORKERS:,} workers were read")
+        self.heard.setdefault(node, set()).add(question)
+        known = self.reports.get(node, WorkerReport(node))
         if question == "active_queues":
+            queues, dropped = to_queues(answer)
             if known.queues is not None:
-                self.diagnostics.append(f"two workers are called {node}: give each its own -n")
-                queues = [*known.queues, *to_queues(answer)]
-            else:
-                queues = to_queues(answer)
+                self.doubt(f"two workers are called {node}: give each its own -n")
+                queues = [*known.queues, *queues][:MAX_QUEUES]
             self.reports[node] = WorkerReport(node, queues, known.tasks)
-            return
-        tasks, dropped = to_tasks(answer)
-        self.diagnostics += [f"{node}: {each}" for each in dropped]
-        self._tasks += len(tasks)
-        if self._tasks > MAX_ALL_TASKS:
-            raise BadReport(f"all workers together have more than {MAX_ALL_TASKS:,} tasks")
-        self.reports[node] = WorkerReport(node, known.queues, {**(known.tasks or {}), **tasks})
+        else:
+            tasks, dropped = to_tasks(answer)
+            self._tasks += len(tasks)
+            if self._tasks > MAX_ALL_TASKS:
+                raise BadReport(f"all workers together have more than {MAX_ALL_TASKS:,} tasks")
+            self.reports[node] = WorkerReport(node, known.queues, {**(known.tasks or {}), **tasks})
+        self.doubt(*(f"{node}: {each}" for each in dropped))
 
     def complete(self) -> Sequence[WorkerReport]:
-        """Give the workers that have answered everything."""
+        """Return the workers that have answered everything."""
         return [each for each in self.reports.values() if each.complete]
+
+    @property
+    def half_heard(self) -> Sequence[str]:
+        """The workers that have answered one question of two."""
+        return [node for node, questions in self.heard.items() if len(questions) < 2]

@@ -10,7 +10,13 @@ from typing import Any
 
 from celery_rpc import schema
 from celery_rpc.address import Address
-from celery_rpc.discovery.introspect import DIGEST, MAX_TASKS, BadReport, checked_name
+from celery_rpc.discovery.introspect import (
+    DIGEST,
+    MAX_TASKS,
+    BadReport,
+    check_arguments,
+    checked_name,
+)
 from celery_rpc.errors import ConfigurationError
 from celery_rpc.file import replace
 from celery_rpc.model import Catalog, Service, TaskSpec
@@ -19,10 +25,9 @@ from celery_rpc.model import Catalog, Service, TaskSpec
 MARK = "celery_rpc_catalog"
 VERSION = 1
 
-#: Limits for a file: bytes, services, and levels of a queue's arguments.
+#: Limits for a file: bytes, and services.
 MAX_SIZE = 64 * 1024 * 1024
 MAX_SERVICES = 10_000
-MAX_LEVELS = 8
 
 SERVICE_KEYS = ("arguments", "exchange", "exchange_type", "routing_key", "tasks")
 TASK_KEYS = ("backend", "digest", "ignore_result", "level", "signature")
@@ -172,7 +177,7 @@ def _to_service(queue: str, plain: Any, where: str) -> Service:
     tasks = _object(fields.get("tasks"), f"{where}.tasks", MAX_TASKS)
     arguments = fields.get("arguments")
     if arguments is not None:
-        _check_levels(_object(arguments, f"{where}.arguments"), f"{where}.arguments")
+        _check_arguments(_object(arguments, f"{where}.arguments"), f"{where}.arguments")
     return Service(
         queue=queue,
         address=Address(
@@ -259,9 +264,8 @@ def _check_keys(fields: Mapping[str, Any], known: tuple[str, ...], where: str) -
             raise Misplaced(where, f"{name[:80]!r} is unknown{hint}")
 
 
-def _check_levels(value: Any, where: str, level: int = 0) -> None:
-    if level > MAX_LEVELS:
-        raise Misplaced(where, f"has more than {MAX_LEVELS} levels")
-    inner = value.values() if isinstance(value, dict) else value
-    for each in inner if isinstance(value, dict | list) else ():
-        _check_levels(each, where, level + 1)
+def _check_arguments(value: Any, where: str) -> None:
+    try:
+        check_arguments(value)
+    except BadReport as error:
+        raise Misplaced(where, str(error)) from error

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -158,14 +158,14 @@ def read_annotations(text: str) -> dict[str, str]:
     """Read the repr of a dict of annotations: name -> type as text; nothing is evaluated."""
     try:
         tree = ast.parse(_CLASS.sub(r"\1", text[:10_000]), mode="eval").body
+        return dict(_annotations(tree)) if isinstance(tree, ast.Dict) else {}
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
-    if not isinstance(tree, ast.Dict):
-        return {}
-    found: dict[str, str] = {}
+
+
+def _annotations(tree: ast.Dict) -> Iterator[tuple[str, str]]:
     for key, value in zip(tree.keys, tree.values, strict=True):
         if isinstance(key, ast.Constant) and isinstance(key.value, str):
             is_text = isinstance(value, ast.Constant) and isinstance(value.value, str)
             shown = str(value.value) if is_text else ast.unparse(value)  # type: ignore[attr-defined]
-            found[key.value] = shown[:200]
-    return found
+            yield key.value, shown[:200]

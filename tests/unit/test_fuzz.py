@@ -17,7 +17,7 @@ from celery_rpc.errors import ConfigurationError
 from celery_rpc.model import Catalog
 from celery_rpc.transport import frames
 from tests.fuzz import SEEDS
-from tests.parsers import TARGETS, read_catalog
+from tests.parsers import DIGEST, TARGETS, read_catalog
 from tests.unit.edits import edited
 from tests.unit.test_saved import catalogs, plain
 
@@ -91,6 +91,31 @@ HEADERS = st.fixed_dictionaries({}, optional={"ticket": IDS, "compression": TYPE
 FIELDS = {"body": BODIES, "content-type": TYPES, "content-encoding": TYPES,
           "properties": PROPERTIES, "headers": HEADERS}  # fmt: skip
 
+#: Queues and tasks, as workers tell them, of which any part may be odd.
+QUEUES = st.fixed_dictionaries(
+    {"name": JSON | st.just("q")},
+    optional={
+        "exchange": JSON | st.fixed_dictionaries({"name": JSON, "type": JSON}),
+        "routing_key": JSON,
+        "queue_arguments": JSON | st.dictionaries(st.text(), JSON),
+        "max_priority": JSON | st.integers(0, 10),
+    },
+)
+TASKS = st.builds(
+    "{}{}".format,
+    st.text(),
+    st.sampled_from(
+        [
+            " [backend=<celery.backends.rpc.RPCBackend object at 0x7f> ignore_result=True]",
+            f" [rpc_digest={DIGEST}]",
+            " [rpc_schema={}]",
+            " [__annotations__={'x': " + "-" * 2_000 + "1}]",
+            " [__doc__=text]",
+        ]
+    ),
+)
+ANSWERS = JSON | st.lists(QUEUES | TASKS | JSON, max_size=4)
+
 files = catalogs.filter(len).map(file_of)
 
 #: What is nearly right, for each parser.
@@ -111,7 +136,8 @@ NEARLY = {
             frame_of, st.just(1), st.just(1), st.binary().map(lambda tail: frames.DELIVER + tail)
         )
     ).map(b"".join),
-    "report": nearly_json(seeds("report")),
+    "report": nearly_json(seeds("report"))
+    | ANSWERS.map(lambda answer: json.dumps({"w@h": answer}).encode()),
     "catalog": nearly_json(files | seeds("catalog")),
 }
 

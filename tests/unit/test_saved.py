@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from celery_rpc.address import Address
-from celery_rpc.discovery import saved
+from celery_rpc.discovery import introspect, saved
 from celery_rpc.errors import ConfigurationError
 from celery_rpc.model import Catalog, Service, TaskSpec
 from celery_rpc.worker import catalog_of_app
@@ -145,7 +145,7 @@ def test_what_is_no_saved_catalog_is_refused_by_name(value: Any, said: str) -> N
 
 def test_limits_are_limits() -> None:
     deep: Any = {}
-    for _ in range(saved.MAX_LEVELS + 1):
+    for _ in range(introspect.MAX_LEVELS + 1):
         deep = {"more": deep}
     service = {"tasks": {}, "arguments": deep}
     assert "levels" in refusal({"celery_rpc_catalog": 1, "services": {"q": service}})
