@@ -410,7 +410,8 @@ class LiveCaller:
 
     def close(self) -> None:
         """Disconnect; what is pending fails."""
-        self.transport.close()
+        with self.fleet.ending():
+            self.transport.close()
         self.clock.close()
 
     # ----- what replies ask for

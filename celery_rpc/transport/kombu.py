@@ -157,9 +157,10 @@ class KombuLink(Link):
         except (KombuError, OSError) as error:
             self._release(self._writing)
             self._writing = None
-            raise OutcomeUnknown(
-                f"{self.options.broker} broke off: {masked(str(error))}", task_id=task_id
-            ) from error
+            text = f"{self.options.broker} broke off: {masked(str(error))}"
+            if task_id is None:  # a question: nothing was called
+                raise Unavailable(text) from error
+            raise OutcomeUnknown(text, task_id=task_id) from error
         finally:
             self._lock.release()
 

@@ -250,10 +250,17 @@ class RedisLink(Link):
         return answer
 
     def _ask(self, commands: Sequence[Sequence[Any]], deadline: Deadline) -> list[Any]:
-        """Run commands on the writing connection, by one round trip."""
+        """Run commands on the writing connection, by one round trip.
+
+        Raises:
+            Unavailable: there was no answer; nothing was called, so that one may ask again.
+        """
         self._take_turn(deadline)
         try:
             return self._round_trip(commands, deadline)
+        except OutcomeUnknown as error:
+            cause = error.__cause__
+            raise Unavailable(f"{self.endpoint} broke off before it answered: {cause}") from cause
         finally:
             self._write_lock.release()
 

@@ -8,9 +8,9 @@ import pytest
 
 from celery_rpc.config import ClientOptions
 from celery_rpc.deadline import Deadline
-from celery_rpc.discovery.source import Fleet, Sweep
+from celery_rpc.discovery.source import Fleet
 from celery_rpc.errors import Overloaded, ReplyLost
-from celery_rpc.model import Catalog
+from celery_rpc.model import Catalog, WorkerReport
 from celery_rpc.pending import Outcome, Pending, Update
 from celery_rpc.transport.base import Receipt
 from celery_rpc.transport.confirms import Confirms
@@ -155,13 +155,9 @@ def test_what_workers_said_is_read_while_others_answer() -> None:
     numbers = count()
 
     def answer() -> None:
-        sweep = Sweep(fleet.signatures)
-        node = f"node-{next(numbers)}"
-        sweep.book.note("registered", {node: []})
-        sweep.book.note("active_queues", {node: []})
-        fleet._settle(sweep)
+        fleet._roll.note(WorkerReport(f"node-{next(numbers)}", [], {}), 0.0)
 
     answer()
     with between_steps(answer):
         fleet.detailed()
-    assert len(fleet._reports) == next(numbers)
+    assert len(fleet._roll.reports) == next(numbers)
