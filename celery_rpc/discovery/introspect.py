@@ -1,7 +1,7 @@
 """Introspect: what one worker answers -> WorkerReport, strictly; pure."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -170,8 +170,8 @@ def check_arguments(value: Any, level: int = 0) -> None:
         raise BadReport(f"arguments of more than {MAX_LEVELS} levels")
     if isinstance(value, float) and not isfinite(value):
         raise BadReport(f"arguments with {value}, which is no number of JSON")
-    inner = value.values() if isinstance(value, dict) else value
-    for each in inner if isinstance(value, dict | list) else ():
+    inner: Iterable[Any] = value if isinstance(value, list) else ()
+    for each in value.values() if isinstance(value, dict) else inner:
         check_arguments(each, level + 1)
 
 

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from math import inf
 from threading import Condition, Thread
 from time import monotonic, time
@@ -243,7 +244,7 @@ class Fleet:
     def _run(self, sweep: Sweep) -> None:
         try:
             self._begin(sweep)
-            sweep.collect(self._broadcast, self.options, self._nodes, lambda: self._show(sweep))
+            sweep.collect(self._broadcast, self.options, self._nodes, partial(self._show, sweep))
         except BaseException as error:  # whatever it is, whoever waits for the sweep is told
             sweep.error = error
             if not isinstance(error, RpcError):
@@ -277,9 +278,10 @@ class Fleet:
     def _nodes(self) -> frozenset[str]:
         return frozenset(report.node for report in self._roll.reports)
 
-    def _show(self, sweep: Sweep) -> None:
+    def _show(self, sweep: Sweep, *, settled: bool = False, ended: bool = False) -> None:
         """Show what is known so far: names resolve before the sweep has ended."""
         with self._changed:
+            sweep.settled, sweep.ended = sweep.settled or settled, sweep.ended or ended
             for report in sweep.book.complete():
                 self._roll.note(report, sweep.asked_at)
             if sweep.ended:

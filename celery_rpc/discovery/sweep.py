@@ -73,13 +73,15 @@ class Sweep:
         broadcast: Broadcast,
         options: ClientOptions,
         known: Callable[[], Collection[str]],
-        changed: Callable[[], object],
+        changed: Callable[..., object],
     ) -> None:
         """Ask, and take the answers until there can be no more.
 
         Args:
             known: gives the workers without whose answers a silence says nothing.
-            changed: called whenever more is known.
+            changed: called whenever more is known; with ``settled`` or ``ended`` when the sweep
+                is, which it sets together with what it shows, so that nobody sees one without
+                the other.
         """
         budget = Deadline.after(options.connect_timeout + options.discovery_window)
         self.expected = broadcast(dict(self.commands), self._take, budget)
@@ -95,12 +97,10 @@ class Sweep:
                 if question:
                     broadcast(question, self._take, budget)
             elif silence is not None and monotonic() - now >= silence * 0.9:
-                self.settled = True
-                changed()
+                changed(settled=True)
         if self._stopped:
             raise ClientClosed
-        self.settled = self.ended = True
-        changed()
+        changed(settled=True, ended=True)
 
     def _take(self, ticket: str, body: Any) -> None:
         self._inbox.put((ticket, body))
