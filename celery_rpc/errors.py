@@ -19,7 +19,7 @@ The tree::
       OutcomeUnknown                               may have run or may still run
         DeadlineExceeded      (TimeoutError, celery.exceptions.TimeoutError)
         ReplyLost                                  the reply queue was lost meanwhile
-      CallCancelled                                revoked, by us or by others
+      CallCancelled           (celery.exceptions.TaskRevokedError) revoked, by us or by others
       WorkerLost                                   the worker process died with the task
       RemoteError                                  the task raised
       ResultError             (ValueError)         the reply is malformed or does not fit the type
@@ -36,6 +36,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
+from celery.exceptions import TaskRevokedError
 from celery.exceptions import TimeoutError as CeleryTimeoutError
 
 __all__ = [
@@ -193,7 +194,7 @@ class ReplyLost(OutcomeUnknown):
     """The reply queue was lost while the call was pending: the task may have run."""
 
 
-class CallCancelled(RpcError):
+class CallCancelled(RpcError, TaskRevokedError):  # type: ignore[misc]
     """The call was revoked before it gave a result: by cancel() here, or by somebody else."""
 
     task_id: str | None = None

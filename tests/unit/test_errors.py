@@ -5,6 +5,7 @@ import inspect
 import pickle
 
 import pytest
+from celery.exceptions import TaskRevokedError
 from celery.exceptions import TimeoutError as CeleryTimeoutError
 
 from celery_rpc import errors
@@ -46,6 +47,10 @@ def test_a_mixed_error_survives_pickle(wanted: type[Exception]) -> None:
 def test_a_deadline_is_a_timeout_of_python_and_of_celery() -> None:
     assert issubclass(errors.DeadlineExceeded, TimeoutError)
     assert issubclass(errors.DeadlineExceeded, CeleryTimeoutError)
+
+
+def test_a_call_that_was_cancelled_is_what_celery_raises_for_a_revoked_task() -> None:
+    assert issubclass(errors.CallCancelled, TaskRevokedError)
 
 
 def test_all_lists_every_error() -> None:
