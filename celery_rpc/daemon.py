@@ -1,16 +1,25 @@
 """Daemon: a thread that is there when it is needed."""
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Thread, current_thread
+from time import sleep
 
+from celery_rpc.log import RateLimited
 from celery_rpc.mutex import Busy, Mutex
+
+log = logging.getLogger("celery_rpc.daemon")
+
+#: Seconds between an exception and the new beginning.
+PAUSE = 0.1
 
 
 class Daemon:
     """A thread that starts when it is first needed, and again should it have ended.
 
-    It does not hold up the end of the interpreter.
+    An exception, whatever it is, only makes it begin anew what it runs: others wait for it. It does
+    not hold up the end of the interpreter.
     """
 
     def __init__(self, run: Callable[[], object], name: str) -> None:
@@ -18,6 +27,7 @@ class Daemon:
         self._name = name
         self._thread: Thread | None = None
         self._starting = Mutex()
+        self._log = RateLimited(log)
 
     @property
     def alive(self) -> bool:
@@ -42,8 +52,13 @@ class Daemon:
             self._thread.start()
 
     def _serve(self) -> None:
-        if self.current:
-            self._run()
+        while self.current:
+            try:
+                self._run()
+                return
+            except BaseException:
+                self._log.exception("%s was broken off, and goes on", self._name)
+                sleep(PAUSE)
 
     def join(self, timeout: float) -> None:
         """Wait so long for its end, unless called from it."""

@@ -22,7 +22,7 @@ ROOMS: dict[str, set[str]] = {
     "relay": {"address"},
     "mutex": {"deadline"},
     "bell": {"deadline"},
-    "daemon": {"mutex"},
+    "daemon": {"log", "mutex"},
     "file": set(),
     "url": {"errors"},
     "config": {"errors", "url"},
@@ -57,7 +57,7 @@ ROOMS: dict[str, set[str]] = {
         "transport.control",
     },
     "codegen": {"errors", "file", "model", "schema", "signature"},
-    "clock": {"fork"},
+    "clock": {"bell", "daemon", "deadline", "fork", "mutex"},
     "canvas": {
         "address", "call", "clock", "config", "deadline", "encoding", "errors", "fork", "loops",
         "pending", "plain", "relay", "reply", "retry", "unencodable",
