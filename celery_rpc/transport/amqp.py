@@ -159,13 +159,22 @@ class AmqpLink(Link):
         unheard = self._handed_on != self._acknowledged
         patience = min(timeout, ACK_AFTER if unheard else self.options.heartbeat / 4)
         try:
-            self._readable = self._look(0 if self._frames or self._errands else patience)
+            self._readable = self._look(0 if self._has_work else patience)
         except BROKEN as error:
             raise self._down(error) from error
         self._silent = unheard and not self._readable and timeout >= ACK_AFTER
+        return self._readable or self._silent or self._has_work or monotonic() >= self._beat_at
+
+    @property
+    def _has_work(self) -> bool:
+        """True when there is something to receive(), whatever comes."""
+        return bool(self._frames or self._errands or self._inbound.backlog)
+
+    @property
+    def busy(self) -> bool:
         return bool(
-            self._readable or self._silent or self._frames or self._errands
-            or monotonic() >= self._beat_at
+            self._errands or self._silent or self._inbound.backlog
+            or self._handed_on - self._acknowledged >= ACK_EVERY or monotonic() >= self._beat_at
         )  # fmt: skip
 
     def _look(self, seconds: float) -> bool:
@@ -192,17 +201,12 @@ class AmqpLink(Link):
             ready.remove(self._waker.fileno())
         return bool(ready)
 
-    def receive(self) -> Sequence[Frame]:
+    def receive(self, *, may_block: bool) -> Sequence[Frame]:
         try:
-            if self._errands:
-                self._errands.run(self._inbound.lent)
-                # A job reads by itself: to read what it has taken would block.
-                self._readable = self._poll_for(0)
+            if may_block:
+                self._do_chores()
             if self._readable:
-                self._inbound.take_in()
-            if self._silent or self._handed_on - self._acknowledged >= ACK_EVERY:
-                self._outbound.send(self._take_ack())
-            self._beat()
+                self._inbound.take_in(may_block=may_block)
         except BROKEN as error:
             raise self._down(error) from error
         if self._cancelled:
@@ -210,6 +214,17 @@ class AmqpLink(Link):
         taken = self._frames[:]
         del self._frames[: len(taken)]  # other threads may add some meanwhile
         return taken
+
+    def _do_chores(self) -> None:
+        """Do what may take time."""
+        if self._errands:
+            self._errands.run(self._inbound.lent)
+            # A job reads by itself: to read what it has taken would block.
+            self._readable = self._poll_for(0)
+        self._inbound.go_on()
+        if self._silent or self._handed_on - self._acknowledged >= ACK_EVERY:
+            self._outbound.send(self._take_ack())
+        self._beat()
 
     def _beat(self) -> None:
         now = monotonic()

@@ -98,11 +98,20 @@ class Link(ABC):
             LinkDown: connect again.
         """
 
+    @property
+    def busy(self) -> bool:
+        """True when there is something that only receive(may_block=True) does."""
+        return False
+
     @abstractmethod
-    def receive(self) -> Sequence[Frame]:
+    def receive(self, *, may_block: bool) -> Sequence[Frame]:
         """Take what has come to the reply queue, after wait().
 
         What it gives has been taken to whoever waits when wait() is called again.
+
+        Args:
+            may_block: False in a thread that waits for its own reply: what might take time is left
+                to the reader's.
 
         Raises:
             LinkDown: connect again.

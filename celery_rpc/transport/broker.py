@@ -3,48 +3,29 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from celery_rpc.address import Address
 from celery_rpc.call import Call
 from celery_rpc.config import ClientOptions
-from celery_rpc.deadline import Deadline, latest
+from celery_rpc.deadline import NOW, Deadline, latest
 from celery_rpc.errors import ClientClosed, OutcomeUnknown, ReplyLost, Unavailable
 from celery_rpc.fork import renew_after_fork
+from celery_rpc.mutex import Mutex
 from celery_rpc.pending import Outcome, Pending
 from celery_rpc.reply import Cancellation
 from celery_rpc.transport.again import Again, Known, KnownElsewhere
 from celery_rpc.transport.base import Link, Receipt
 from celery_rpc.transport.control import Command
-from celery_rpc.transport.message import Envelope, EnvelopeWriter, announce_sent
+from celery_rpc.transport.message import Envelope, announce_sent
 from celery_rpc.transport.outbox import Outbox
 from celery_rpc.transport.outcome import Registry
-from celery_rpc.transport.reader import Reader
 from celery_rpc.transport.replies import ReplyTable, TableTransport, Unsent
+from celery_rpc.transport.session import Session
 from celery_rpc.transport.skew import Skew
-from celery_rpc.url import masked
-
-if TYPE_CHECKING:
-    from celery_rpc.transport.store import ResultStore
 
 #: Bytes of arguments up to which the calling thread reads its own reply.
 LIGHT = 64 * 1024
-
-
-def open_link(options: ClientOptions, refuse: Callable[[str, Exception], object]) -> Link:
-    """Give the link that speaks to a broker; imports only what that one needs."""
-    if options.broker.family == "redis":
-        from celery_rpc.transport.redis import RedisLink
-
-        return RedisLink(options)
-    if options.broker.family == "amqp":
-        from celery_rpc.transport.amqp import AmqpLink
-
-        return AmqpLink(options, refuse)
-    from celery_rpc.transport.kombu import KombuLink
-
-    return KombuLink(options)
 
 
 class BrokerTransport(TableTransport):
@@ -57,71 +38,34 @@ class BrokerTransport(TableTransport):
         known_elsewhere: KnownElsewhere = lambda call, refusal: Known.BY_NONE,
     ) -> None:
         self.options = options
+        self._registry = registry
         self._known_elsewhere = known_elsewhere
+        self._closed: str | None = None
+        self._begin()
+        renew_after_fork(self)
+
+    def _begin(self) -> None:
+        """Make all that a process cannot share with the one that it was forked from."""
+        options = self.options
         self.skew = Skew()
-        self.table = ReplyTable(registry, options.max_in_flight, options.max_reply, self.skew)
-        self._link: Link | None = None
-        self._reader: Reader | None = None
-        self._store: ResultStore | None = None
-        self._store_reader: Reader | None = None
-        self._writer: EnvelopeWriter | None = None
+        self.table = ReplyTable(self._registry, options.max_in_flight, options.max_reply, self.skew)
         self._outbox = Outbox(self._hand_over, self.table.refuse)
         self._again = Again(self._known_elsewhere, self._resend)
         self.table.again = self._again.put
-        self._lock = Lock()
-        self._closed: str | None = None
-        renew_after_fork(self)
+        self._session: Session | None = None
+        self._opening = Mutex()
 
     # ----- opening
 
-    def _open(self) -> tuple[Link, EnvelopeWriter]:
-        link, writer = self._link, self._writer
-        if link is not None and writer is not None:
-            return link, writer
-        with self._lock:
-            if self._closed:
-                raise ClientClosed(self._closed)
-            if self._link is None or self._writer is None:
-                self._link = open_link(self.options, self.table.refuse)
-                if self.options.backend != "rpc://":
-                    from celery_rpc.transport.store import ResultStore
+    def _open(self) -> Session:
+        return self._session or self._opening.run(self._open_now)
 
-                    self._store = ResultStore(self.options, self.table)
-                    self._store_reader = self._read(
-                        self._store,
-                        self.table.deliver_meta,
-                        "results",
-                        masked(self.options.backend),
-                    )
-                self._reader = self._read(
-                    self._link, self.table.deliver, "replies", str(self.options.broker)
-                )
-                # Where results are stored nobody reads replies: none are asked for.
-                reply_to = "" if self._store else self._link.reply_queue
-                self._writer = EnvelopeWriter(
-                    reply_to, self.options.max_payload, self.skew, self.options.skew_allowance
-                )
-            return self._link, self._writer
-
-    def _read(self, source: Any, deliver: Callable[[Any], object], name: str, where: str) -> Reader:
-        timeout = self.options.connect_timeout
-        return Reader(source, deliver, self._lost, self.table.spare, timeout, name, where)
-
-    def _require(self, deadline: Deadline) -> None:
-        for reader in (self._reader, self._store_reader):
-            if reader is not None:
-                reader.require(deadline)
-
-    def _reply_reader(self) -> Reader:
-        reader = self._store_reader or self._reader
-        if reader is None:
-            raise ClientClosed(self._closed or "this client was closed")
-        return reader
-
-    def _want_readers(self) -> None:
-        for reader in (self._reader, self._store_reader):
-            if reader is not None:
-                reader.want()
+    def _open_now(self) -> Session:
+        if self._closed:
+            raise ClientClosed(self._closed)
+        if self._session is None:
+            self._session = Session.begin(self.options, self.table, self._lost)
+        return self._session
 
     def _lost(self) -> None:
         self.table.fail_all(
@@ -139,7 +83,8 @@ class BrokerTransport(TableTransport):
         return self.link(Deadline.after(self.options.connect_timeout)).reply_queue
 
     def new_id(self) -> str:
-        return self._store.new_id() if self._store else new_uuid()
+        store = self._session.store if self._session else None
+        return store.new_id() if store else new_uuid()
 
     def send(self, call: Call, *, confirm: bool = True) -> Pending:
         envelope, pending, deadline = self._prepare(call)
@@ -148,7 +93,7 @@ class BrokerTransport(TableTransport):
             if confirm or len(envelope.body) > LIGHT:
                 receipt = self._publish([envelope], deadline, retry=retry)
             else:
-                self._reply_reader().catch_up()
+                self._open().reply_reader.catch_up()
                 receipt = self._write([envelope], deadline, retry=retry, awaited=False)
             if confirm:
                 self._confirm(call.id, receipt, deadline)
@@ -156,7 +101,7 @@ class BrokerTransport(TableTransport):
 
     def wait(self, pending: Pending, deadline: Deadline) -> Outcome | None:
         if not pending.done:
-            self._reply_reader().read_for(pending, deadline)
+            self._open().reply_reader.read_for(pending, deadline)
         return pending.wait(deadline)
 
     def _confirm(self, task_id: str, receipt: Receipt, deadline: Deadline) -> None:
@@ -192,25 +137,26 @@ class BrokerTransport(TableTransport):
     def _prepare(
         self, call: Call, known: Pending | None = None
     ) -> tuple[Envelope, Pending, Deadline]:
-        _, writer = self._open()
+        session = self._open()
         ends = None if call.expires_in is None else call.expires_in + call.options.starts_after
         deadline = Deadline.after(ends)
-        envelope = writer.write(call)
+        envelope = session.writer.write(call)
         envelope.deadline = deadline
         pending = self.table.register(call.id, call.task, deadline, known)
         pending.call = call
         pending.decode = call.decode
         self.table.counters["sent"] += not call.options.ignore_result
-        if self._store is not None:
-            self._store.expect(call.id)
+        if session.store is not None:
+            session.store.expect(call.id)
         sending = deadline if deadline.at is not None else Deadline.after(self.options.timeout)
         return envelope, pending, sending
 
     def _resend(self, pending: Pending) -> None:
         call = pending.call
         if call is not None:
-            _, writer = self._open()
-            envelope = writer.write(replace(call, expires_in=pending.deadline.remaining()))
+            envelope = self._open().writer.write(
+                replace(call, expires_in=pending.deadline.remaining())
+            )
             envelope.deadline = pending.deadline
             sending = pending.deadline.earlier(Deadline.after(self.options.timeout))
             self._publish([envelope], sending)
@@ -218,12 +164,12 @@ class BrokerTransport(TableTransport):
     def _publish(
         self, envelopes: Sequence[Envelope], deadline: Deadline, *, retry: bool = True
     ) -> Receipt:
-        self._want_readers()
+        self._open().want()
         return self._write(envelopes, deadline, retry=retry)
 
     def _hand_over(self, envelopes: Sequence[Envelope], deadline: Deadline) -> None:
         """Publish for the outbox."""
-        self._want_readers()
+        self._open().want()
         self._send_out(envelopes, deadline, retry=True, awaited=False)
 
     def _write(
@@ -242,14 +188,14 @@ class BrokerTransport(TableTransport):
     def _send_out(
         self, envelopes: Sequence[Envelope], deadline: Deadline, *, retry: bool, awaited: bool
     ) -> Receipt:
-        link, _ = self._open()
-        self._require(deadline if retry else Deadline.after(0))
-        reader = self._reader
-        connection = reader.reconnects if reader is not None else 0
+        session = self._open()
+        session.require(deadline if retry else NOW)
+        link, reader = session.link, session.reader
+        connection = reader.reconnects
         try:
             receipt = link.publish(envelopes, deadline, awaited=awaited)
         except Unavailable as broken:
-            if not retry or reader is None or type(broken) is not Unavailable:
+            if not retry or type(broken) is not Unavailable:
                 raise
             # The connection had broken unnoticed, and nothing was sent: the next one may do.
             reader.require_another(connection, deadline)
@@ -268,11 +214,11 @@ class BrokerTransport(TableTransport):
     # ----- replies
 
     def pending(self, task_id: str) -> Pending:
-        self._open()
+        session = self._open()
         pending = self.table.register(task_id)
-        if self._store is not None:
-            self._store.expect(task_id)
-        self._want_readers()
+        if session.store is not None:
+            session.store.expect(task_id)
+        session.want()
         return pending
 
     # ----- workers
@@ -283,11 +229,11 @@ class BrokerTransport(TableTransport):
         answer: Callable[[str, Any], object],
         deadline: Deadline,
     ) -> int | None:
-        link, _ = self._open()
-        self._require(deadline)
+        session = self._open()
+        session.require(deadline)
         self.table.expect(commands, answer)
-        self._want_readers()
-        return link.broadcast(commands, deadline)
+        session.want()
+        return session.link.broadcast(commands, deadline)
 
     def unexpect(self, commands: Mapping[str, Command]) -> None:
         self.table.unexpect(commands)
@@ -301,25 +247,25 @@ class BrokerTransport(TableTransport):
 
     def link(self, deadline: Deadline) -> Link:
         """Give the connected link."""
-        link, _ = self._open()
-        self._require(deadline)
-        self._want_readers()
-        return link
+        session = self._open()
+        session.require(deadline)
+        session.want()
+        return session.link
 
     def depth(self, address: Address, deadline: Deadline) -> tuple[int, int | None] | None:
         return self.link(deadline).depth(address, deadline)
 
     def status(self) -> dict[str, Any]:
-        reader, link = self._reader, self._link
-        counters = self.table.counters
+        session, counters = self._session, self.table.counters
+        reader = session.reader if session else None
         return {
             "broker": str(self.options.broker),
-            "backend": "rpc://" if self._store is None else str(self._store),
+            "backend": str(session.store) if session and session.store else "rpc://",
             "connected": bool(reader and reader.up),
             "error": str(reader.error) if reader and reader.error else None,
             "reconnects": reader.reconnects if reader else 0,
-            "blocked": getattr(link, "blocked", None),
-            "reply_queue": link.reply_queue if link else None,
+            "blocked": getattr(session.link, "blocked", None) if session else None,
+            "reply_queue": session.link.reply_queue if session else None,
             "reading": bool(reader and reader.alive),
             "clock_skew": self.skew.ahead,
             "pending": len(self.table),
@@ -333,36 +279,25 @@ class BrokerTransport(TableTransport):
     # ----- the end
 
     def close(self) -> None:
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = "this client is closed: connect() again"
+        """Disconnect; what was broken off is done when it is called again."""
+        self._closed = self._closed or "this client is closed: connect() again"
         self._outbox.close()
         self._again.close()
-        for reader in (self._reader, self._store_reader):
-            if reader is not None:
-                reader.stop()
-        if self._link is not None:
+        session = self._opening.run(lambda: self._session)
+        if session is not None:
             unanswered = self.table.counters["sent"] > self.table.counters["replies"]
-            self._link.close(delete=not unanswered)
-        if self._store is not None:
-            self._store.close()
-        self._link = self._writer = self._reader = self._store_reader = None
+            session.close(delete=not unanswered)
+        self._session = None
         self.table.fail_all(
             lambda pending: ClientClosed(f"the client was closed while {pending.task} was pending")
         )
 
     def after_fork(self) -> None:
-        """In a child process: become a new client, and leave the parent's sockets alone."""
-        # Other threads are gone, and with them whoever held a lock: nothing old is locked here.
-        pending = self.table.all()
-        link, store, closed = self._link, self._store, self._closed
-        self.__init__(self.options, self._known_elsewhere)  # type: ignore[misc]
-        self._closed = closed
-        if link is not None:
-            link.abandon()
-        if store is not None:
-            store.abandon()
+        """In a child process: begin anew, and leave the parent's sockets alone."""
+        pending, session = self.table.all(), self._session
+        self._begin()
+        if session is not None:
+            session.abandon()
         for each in pending:
             each.abandon(
                 ClientClosed(f"{each.task} was called by the process that this one was forked from")

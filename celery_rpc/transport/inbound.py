@@ -43,11 +43,18 @@ class Inbound:
         self._confirm = confirm
         self._broken = broken
         self._buffer = b""
+        #: True while the first frame in the buffer is one that only go_on() handles.
+        self.backlog = False
         self._understand = connection.on_inbound_frame
         connection.on_inbound_frame = self._on_frame
 
-    def take_in(self) -> None:
-        """Read what has come, and dispatch the frames that it completes."""
+    def take_in(self, *, may_block: bool) -> None:
+        """Read what has come, and dispatch the frames that it completes.
+
+        Args:
+            may_block: False leaves to go_on() what is neither a reply nor a confirm, and all after
+                it: py-amqp may wait for more.
+        """
         sock = self.connection.transport.sock
         if isinstance(sock, ssl.SSLSocket):
             with self._lock:
@@ -57,7 +64,12 @@ class Inbound:
         if not data:
             raise ConnectionResetError("the broker closed the connection")
         self.connection.bytes_recv += 1
-        self._dispatch(self._buffer + data if self._buffer else data)
+        self._dispatch(self._buffer + data if self._buffer else data, may_block)
+
+    def go_on(self) -> None:
+        """Dispatch what was left."""
+        if self.backlog:
+            self._dispatch(self._buffer, may_block=True)
 
     @contextmanager
     def lent(self) -> Generator[None]:
@@ -70,17 +82,19 @@ class Inbound:
             self._buffer = bytes(transport._read_buffer)
             transport._read_buffer = b""
 
-    def _dispatch(self, data: bytes) -> None:
-        used = 0
+    def _dispatch(self, data: bytes, may_block: bool) -> None:
+        used, self.backlog = 0, False
         for kind, channel, payload, end in frames.split(data):
+            if not self._take(kind, channel, payload):
+                if not may_block:
+                    self.backlog = True
+                    break
+                if kind == frames.METHOD and payload[:2] in _TALKATIVE:
+                    self._buffer = data[end:]
+                    self._let_read_on((kind, channel, payload))
+                    return self._dispatch(self._buffer, may_block)
+                self._understand((kind, channel, payload))
             used = end
-            if self._take(kind, channel, payload):
-                continue
-            if kind == frames.METHOD and payload[:2] in _TALKATIVE:
-                self._buffer = data[end:]
-                self._let_read_on((kind, channel, payload))
-                return self._dispatch(self._buffer)
-            self._understand((kind, channel, payload))
         self._buffer = data[used:]
         return None
 

@@ -97,7 +97,7 @@ class KombuLink(Link):
             raise LinkDown(f"{self.options.broker}: {masked(str(error))}") from error
         return True
 
-    def receive(self) -> Sequence[Frame]:
+    def receive(self, *, may_block: bool) -> Sequence[Frame]:
         frames, self._frames = self._frames, []
         return frames
 

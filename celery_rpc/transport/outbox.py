@@ -1,11 +1,12 @@
 """Outbox: a thread that sends for callers who must not block, many messages by one publish."""
 
 from collections.abc import Callable, Sequence
-from queue import SimpleQueue
-from threading import Lock, Thread
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 
+from celery_rpc.daemon import Daemon
 from celery_rpc.deadline import Deadline, latest
-from celery_rpc.errors import ClientClosed
+from celery_rpc.errors import ClientClosed, OutcomeUnknown
 from celery_rpc.transport.message import Envelope, due
 
 #: Most messages that one publish takes.
@@ -25,8 +26,8 @@ class Outbox:
         self._publish = publish
         self._refuse = refuse
         self._queue: SimpleQueue[Item | None] = SimpleQueue()
-        self._thread: Thread | None = None
-        self._lock = Lock()
+        self._daemon = Daemon(self._run, "celery-rpc-outbox")
+        self._closed = False
 
     def put(self, envelope: Envelope, patience: Deadline) -> None:
         """Send a message soon.
@@ -35,14 +36,10 @@ class Outbox:
             patience: until when the broker is waited for; a message's own deadline, if it has one.
         """
         self._queue.put((envelope, patience))
-        if self._thread is None:
-            self._start()
-
-    def _start(self) -> None:
-        with self._lock:
-            if self._thread is None:
-                self._thread = Thread(target=self._run, name="celery-rpc-outbox", daemon=True)
-                self._thread.start()
+        if self._closed:
+            self.close()
+        else:
+            self._daemon.ensure()
 
     def _run(self) -> None:
         while True:
@@ -63,8 +60,14 @@ class Outbox:
         try:
             self._publish(envelopes, latest(patience for _, patience in batch))
         except Exception as error:  # it belongs to those who wait for these replies
-            for envelope in envelopes:
-                self._refuse(envelope.id, error)
+            self._fail(envelopes, error)
+        except BaseException:
+            self._fail(envelopes, OutcomeUnknown("the thread that sent it was broken off"))
+            raise
+
+    def _fail(self, envelopes: Sequence[Envelope], error: Exception) -> None:
+        for envelope in envelopes:
+            self._refuse(envelope.id, error)
 
     def _take(self) -> list[Item]:
         first = self._queue.get()
@@ -81,13 +84,12 @@ class Outbox:
 
     def close(self) -> None:
         """End the thread; what was not sent fails."""
-        unsent: list[Item] = []
-        while not self._queue.empty():
-            item = self._queue.get()
-            if item is not None:
-                unsent.append(item)
-        for envelope, _ in unsent:
-            self._refuse(envelope.id, ClientClosed())
-        if self._thread is not None:
+        self._closed = True
+        with suppress(Empty):
+            while True:
+                item = self._queue.get_nowait()
+                if item is not None:
+                    self._fail([item[0]], ClientClosed())
+        if self._daemon.alive:
             self._queue.put(None)
-            self._thread.join(timeout=2.0)
+            self._daemon.join(timeout=2.0)

@@ -137,7 +137,7 @@ class RedisLink(Link):
             raise self._down("no answer in time")
         return False
 
-    def receive(self) -> Sequence[Frame]:
+    def receive(self, *, may_block: bool) -> Sequence[Frame]:
         try:
             return [unwrap(each) for each in self._take_in() if each]
         except BROKEN as error:

@@ -157,11 +157,14 @@ class ReplyTable:
     # ----- what comes
 
     def deliver(self, frame: Frame) -> None:
-        """Take one message of the reply queue to whoever waits for it; raises nothing."""
+        """Take one message of the reply queue to whoever waits for it.
+
+        Nothing in the message makes it raise; what strikes the thread from outside passes.
+        """
         self._survive(self._deliver_frame, frame, frame.correlation_id)
 
     def deliver_meta(self, meta: dict[str, Any]) -> None:
-        """Take a task's state, of parse_meta, to whoever waits for it; raises nothing."""
+        """Take a task's state, of parse_meta, to whoever waits for it, as deliver() does."""
         self._survive(self._deliver_meta, meta, meta["task_id"])
 
     def _survive(self, deliver: Callable[[T], object], what: T, task_id: str | None) -> None:
@@ -170,9 +173,16 @@ class ReplyTable:
             deliver(what)
         except Malformed as error:
             self._drop(task_id, error)
-        except Exception as error:  # a bug here, which must not hurt other calls
-            self._log.exception("a reply could not be delivered")
-            self._drop(task_id, Malformed(repr(error)))
+        except Exception:
+            # It struck this thread from outside, as a soft time limit does, and is no fault of the
+            # reply; or it is a bug here, which must not hurt other calls, and comes again.
+            try:
+                deliver(what)
+            except Exception as error:
+                self._log.exception("a reply could not be delivered")
+                self._drop(task_id, Malformed(repr(error)))
+            else:
+                raise
 
     def _deliver_frame(self, frame: Frame) -> None:
         if frame.ticket is not None:

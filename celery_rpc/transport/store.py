@@ -5,13 +5,12 @@ single pattern covers them (celery/backends/redis.py publishes each result under
 """
 
 from collections.abc import Mapping, Sequence
-from threading import Lock
 from time import monotonic
 from typing import Any
 from uuid import uuid4
 
 from celery_rpc.config import ClientOptions
-from celery_rpc.deadline import Deadline
+from celery_rpc.mutex import Mutex
 from celery_rpc.transport.base import LinkDown
 from celery_rpc.transport.endpoint import Endpoint
 from celery_rpc.transport.outcome import parse_meta
@@ -40,9 +39,12 @@ class ResultStore:
         self._prefix = str(uuid4())[:PREFIX]
         self._listening = Wire(self.endpoint)
         self._asking = Wire(self.endpoint)
-        self._lock = Lock()
+        #: Of those who write to the connection that is listened to.
+        self._writing = Mutex()
         self._connect_timeout = options.connect_timeout
         self._ready = False
+        #: True when results may have been stored before we listened to them.
+        self._to_fetch = False
         #: When the link will have been silent for too long; whether it was asked already.
         self._silent_at, self._pinged = 0.0, False
 
@@ -54,7 +56,7 @@ class ResultStore:
         """See to it that the result of a call in the table will be heard."""
         if self._listening.connected and not self._covers(task_id):
             try:
-                self._listening.send([("SUBSCRIBE", KEY + task_id)])
+                self._writing.run(self._listening.send, [("SUBSCRIBE", KEY + task_id)])
             except OSError:
                 return  # the reader finds the link down, and subscribes to all when it is up
 
@@ -77,54 +79,60 @@ class ResultStore:
 
     def wait(self, timeout: float) -> bool:
         try:
-            self._ready = self._listening.wait(timeout)
+            self._ready = self._listening.wait(0 if self._to_fetch else timeout)
         except BROKEN as error:
             raise self._down(error) from error
-        return self._ready or monotonic() >= self._silent_at
+        return self._ready or self.busy
 
-    def receive(self) -> Sequence[Mapping[str, Any]]:
+    @property
+    def busy(self) -> bool:
+        return self._to_fetch or monotonic() >= self._silent_at
+
+    def receive(self, *, may_block: bool) -> Sequence[Mapping[str, Any]]:
         try:
-            if not self._ready:
-                self._ping()
-                return ()
-            messages = self._listening.take_in()
+            found = self._take_in() if self._ready else []
+            if may_block:
+                if monotonic() >= self._silent_at:
+                    self._ping()
+                found += self._fetch()
         except BROKEN as error:
             raise self._down(error) from error
-        self._silent_at, self._pinged = monotonic() + SILENCE, False
-        return [meta for message in messages for meta in self._metas(message)]
+        return found
 
-    def _metas(self, message: Any) -> list[Mapping[str, Any]]:
-        if not isinstance(message, list):
-            return []
-        kind, *_, data = message
-        if kind in (b"subscribe", b"psubscribe"):
-            # What was stored before this subscription is asked for once.
-            return self._fetch([each.id for each in self.table.all()])
-        if kind in (b"message", b"pmessage"):
-            return self._parse([data])
-        return []
+    def _take_in(self) -> list[Mapping[str, Any]]:
+        messages = self._listening.take_in()
+        self._silent_at, self._pinged = monotonic() + SILENCE, False
+        bodies: list[bytes] = []
+        for message in messages:
+            if not isinstance(message, list):
+                continue
+            kind, *_, data = message
+            if kind in (b"message", b"pmessage"):
+                bodies.append(data)
+            elif kind in (b"subscribe", b"psubscribe"):
+                self._to_fetch = True
+        return self._parse(bodies)
 
     def _ping(self) -> None:
         """Find out whether a silent link is alive."""
         if self._pinged:
             raise ConnectionResetError("no answer in time")
         self._silent_at, self._pinged = monotonic() + SILENCE, True
-        self._listening.send([("PING",)])
+        self._writing.run(self._listening.send, [("PING",)])
 
     def _down(self, error: Exception) -> LinkDown:
         return LinkDown(f"{self.endpoint}: {masked(str(error))}")
 
-    def _fetch(self, ids: Sequence[str]) -> list[Mapping[str, Any]]:
-        if not ids:
-            return []
-        with self._lock:
-            try:
-                if not self._asking.alive():
-                    self._asking.connect(self._connect_timeout)
-                self._asking.send([("MGET", *(KEY + each for each in ids))])
-                found = self._asking.answer(self._connect_timeout)
-            except BROKEN as error:
-                raise self._down(error) from error
+    def _fetch(self) -> list[Mapping[str, Any]]:
+        """Ask once for what was stored before a subscription."""
+        ids = [KEY + each.id for each in self.table.all()] if self._to_fetch else []
+        found: Sequence[bytes | None] = ()
+        if ids:
+            if not self._asking.alive():
+                self._asking.connect(self._connect_timeout)
+            self._asking.send([("MGET", *ids)])
+            found = self._asking.answer(self._connect_timeout)
+        self._to_fetch = False
         return self._parse([each for each in found if each is not None])
 
     def _parse(self, bodies: Sequence[bytes]) -> list[Mapping[str, Any]]:
@@ -135,11 +143,6 @@ class ResultStore:
             except Malformed:
                 self.table.counters["malformed"] += 1
         return metas
-
-    def fetch(self, task_id: str, deadline: Deadline) -> None:
-        """Ask for a result that may have been stored earlier."""
-        for meta in self._fetch([task_id]):
-            self.table.deliver_meta(dict(meta))
 
     def interrupt(self) -> None:
         self._listening.interrupt()

@@ -1,7 +1,14 @@
 """Turn: whose turn it is to read a source, the reader's own thread or one that awaits a reply."""
 
 from collections.abc import Callable
-from threading import Event, Lock, get_ident
+from contextlib import suppress
+from typing import ParamSpec
+
+from celery_rpc.bell import Bell
+from celery_rpc.deadline import NOW, Deadline
+from celery_rpc.mutex import Busy, Mutex
+
+P = ParamSpec("P")
 
 
 class Turn:
@@ -20,79 +27,54 @@ class Turn:
     """
 
     def __init__(self, spare: Callable[[], float]) -> None:
-        self._spare = spare
-        self._lock = Lock()
-        self._wanted = Event()
+        self.spare = spare
+        self._mutex = Mutex()
+        self._changed = Bell()
+        self._wanted = False
         self._resting = False
         #: True when a thread would have read its own reply.
         self._asked = False
         self._taken = 0
-        self._owner: int | None = None
-
-    @property
-    def mine(self) -> bool:
-        """True in the thread whose turn it is."""
-        return self._owner == get_ident()
 
     # ----- the reader's own thread
 
-    def __enter__(self) -> None:
-        self._lock.acquire()
-        self._owner = get_ident()
+    def hold(self, act: Callable[[], object]) -> None:
+        """Act when other threads have ended their turns."""
+        self._mutex.run(self._hold, act)
 
-    def __exit__(self, *_: object) -> None:
-        self._owner = None
-        self._lock.release()
+    def _hold(self, act: Callable[[], object]) -> None:
+        self._resting = self._asked = self._wanted = False
+        act()
+        self._resting = True  # from now on threads say when they want it back
+
+    @property
+    def may_rest(self) -> bool:
+        """True when it is of use to others if the reader's thread rests."""
+        return self._asked and self.spare() > 0
 
     def rest(self) -> None:
-        """Let others read for a while, if that is of use to anybody."""
-        if not self._asked or not self._spare():
-            return
-        self._resting = True
-        self.__exit__()
-        try:
-            self._sleep()
-        finally:
-            self.__enter__()
-            self._resting = self._asked = False
-            self._wanted.clear()
-
-    def _sleep(self) -> None:
-        """Sleep for as long as others take turns: who awaits anything else says so."""
-        pause, seen = self._spare(), -1
-        while pause and (self._lock.locked() or seen != self._taken):
+        """Sleep for as long as others take turns, unless one of them wants the reader's thread."""
+        pause, seen = self.spare(), -1
+        while pause and seen != self._taken and not self._wanted:
             seen = self._taken
-            if self._wanted.wait(pause):
-                return
+            self._changed.wait_for(lambda: self._wanted, Deadline.after(pause))
 
     # ----- any other thread
 
     def want(self) -> None:
         """Let the reader's thread read: something is awaited by nobody who reads."""
-        if self._resting:
-            self._wanted.set()
+        if self._resting and not self._wanted:
+            self._wanted = True
+            self._changed.ring()
 
     @property
     def wanted(self) -> bool:
-        return self._wanted.is_set()
+        return self._wanted
 
-    def take(self) -> bool:
-        """Take the turn; False when it is not free."""
+    def take(self, act: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Act, unless the turn is not free."""
         self._asked = True
-        if self._wanted.is_set() or not self._lock.acquire(blocking=False):
-            return False
-        self._owner = get_ident()
-        return True
-
-    def pause(self) -> None:
-        """Give up the turn, if it is mine, to take it again at once."""
-        if self.mine:
+        if not self._wanted:
+            with suppress(Busy):
+                self._mutex.run_by(NOW, act, *args, **kwargs)
             self._taken += 1
-            self.__exit__()
-
-    def end(self) -> None:
-        """Give up the turn, if it is mine; the reader's thread goes on if anything is awaited."""
-        if self.mine:
-            self.pause()
-            if not self._spare():
-                self.want()

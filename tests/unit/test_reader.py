@@ -3,7 +3,10 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from queue import Empty, SimpleQueue
+from threading import Event
 
 import pytest
 
@@ -14,6 +17,7 @@ from celery_rpc.transport.reader import Reader
 from celery_rpc.transport.replies import ReplyTable
 from celery_rpc.transport.skew import Skew
 from tests.servers import wait_until
+from tests.unit.interruptions import broken_off
 
 DONE = Outcome("SUCCESS", 1)
 
@@ -22,11 +26,14 @@ class Letters:
     """A source to which a test posts ids."""
 
     any_thread = True
+    busy = False
 
     def __init__(self) -> None:
         self.post: SimpleQueue[str] = SimpleQueue()
         self.down = False
         self.connected = 0
+        #: What the next receive() raises.
+        self.fault: BaseException | None = None
         self._taken: list[str] = []
 
     def connect(self, timeout: float) -> bool:
@@ -43,7 +50,10 @@ class Letters:
             return False
         return True
 
-    def receive(self) -> Sequence[str]:
+    def receive(self, *, may_block: bool) -> Sequence[str]:
+        fault, self.fault = self.fault, None
+        if fault is not None:
+            raise fault
         taken, self._taken = self._taken, []
         return [each for each in taken if each]
 
@@ -59,8 +69,9 @@ class Desk:
         self.table = ReplyTable({}, 100, 1 << 20, Skew())
         self.read_by: list[str] = []
         self.reader = Reader(
-            self.letters, self.deliver, lambda: None, self.table.spare, 1.0, "letters", "the post"
-        )
+            self.letters, self.deliver, str, lambda: None, self.table.spare, 1.0, "letters",
+            "the post",
+        )  # fmt: skip
         self.reader.require(Deadline.after(5))
 
     def deliver(self, task_id: str) -> None:
@@ -160,7 +171,29 @@ def test_a_link_that_went_down_at_rest_is_found_by_the_next_call(desk: Desk) -> 
     assert desk.call("after").done
 
 
-def test_an_exception_amid_delivery_makes_the_reader_connect_again(desk: Desk) -> None:
+def test_what_is_not_its_own_a_calling_thread_leaves_to_the_reader(desk: Desk) -> None:
+    call_until(desk, lambda: desk.read_by[-3:] == [OWN] * 3)
+    desk.table.expect({"ticket": None}, lambda ticket, body: None)
+    mine = desk.table.register("mine")
+    desk.letters.post.put("answer")  # it comes first
+    desk.letters.post.put("mine")
+    desk.reader.read_for(mine, Deadline.after(5))
+    assert mine.wait(Deadline.after(5)) is DONE
+    assert desk.read_by[-2:] == [READER] * 2
+
+
+def test_what_may_block_a_calling_thread_leaves_to_the_reader(desk: Desk) -> None:
+    call_until(desk, lambda: desk.read_by[-3:] == [OWN] * 3)
+    desk.letters.busy = True
+    mine = desk.table.register("mine")
+    desk.reader.read_for(mine, Deadline.after(5))
+    assert not mine.done
+    desk.letters.post.put("mine")
+    assert mine.wait(Deadline.after(5)) is DONE
+    assert desk.read_by[-1] == READER
+
+
+def test_an_exception_amid_delivery_leaves_the_link_as_it_is(desk: Desk) -> None:
     call_until(desk, lambda: desk.read_by[-3:] == [OWN] * 3)
     pending = desk.table.register("mine")
 
@@ -171,10 +204,47 @@ def test_an_exception_amid_delivery_makes_the_reader_connect_again(desk: Desk) -
     desk.letters.post.put("mine")
     with pytest.raises(KeyboardInterrupt):
         desk.reader.read_for(pending, Deadline.after(5))
+    assert desk.call("after").done
+    assert desk.letters.connected == 1
+
+
+def test_an_exception_amid_reading_makes_the_reader_connect_again(desk: Desk) -> None:
+    call_until(desk, lambda: desk.read_by[-3:] == [OWN] * 3)
+    pending = desk.table.register("mine")
+    desk.letters.fault = KeyboardInterrupt()
+    desk.letters.post.put("mine")
+    with pytest.raises(KeyboardInterrupt):
+        desk.reader.read_for(pending, Deadline.after(5))
     desk.table.register("awaited")
     desk.reader.want()
     wait_until(lambda: desk.letters.connected == 2, timeout=5, what="a new connection")
     assert desk.call("after").done
+
+
+def test_a_reader_goes_on_whatever_a_callback_raises(desk: Desk) -> None:
+    def exit_program() -> None:
+        raise SystemExit
+
+    for number in range(3):
+        pending = desk.table.register(f"theirs-{number}")
+        pending.on_done(exit_program)
+        pending.on_done(Event().set)
+        desk.reader.want()
+        desk.letters.post.put(pending.id)
+        assert pending.wait(Deadline.after(5)) is DONE
+    assert desk.call("after").done
+    assert desk.letters.connected == 1
+
+
+@pytest.mark.watchdog(60)
+def test_others_have_their_replies_wherever_a_calling_thread_is_struck(desk: Desk) -> None:
+    call_until(desk, lambda: desk.read_by[-3:] == [OWN] * 3)
+    numbers = count()
+    steps = 0
+    with ThreadPoolExecutor(1) as other:
+        for steps in broken_off(lambda: desk.call(f"struck-{next(numbers)}")):
+            assert other.submit(desk.call, f"other-{steps}").result(timeout=20).done
+    assert steps > 100
 
 
 def test_stopping_ends_a_thread_that_reads_for_itself(desk: Desk) -> None:

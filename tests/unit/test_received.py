@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 
 from celery_rpc.errors import ResultError
 from celery_rpc.transport.received import Frame, to_frame
@@ -101,3 +102,18 @@ def test_an_answer_that_its_reader_cannot_take_is_counted() -> None:
     table.expect({"t": None}, fail)
     table.deliver(Frame(b"{}", ticket="t"))
     assert table.counters == {"malformed": 1}
+
+
+def test_what_strikes_the_thread_that_delivers_is_no_fault_of_the_reply() -> None:
+    table = ReplyTable({}, 10, 1 << 20, Skew())
+    pending = table.register("mine")
+    strikes = [SoftTimeLimitExceeded()]
+
+    def strike() -> None:
+        raise strikes.pop()
+
+    pending.on_done(strike)
+    with pytest.raises(SoftTimeLimitExceeded):
+        table.deliver(to_frame(**fields()))
+    assert pending.outcome is not None
+    assert (pending.outcome.value, table.counters["malformed"]) == (7, 0)
