@@ -205,8 +205,9 @@ class ReplyBackend(Backend):  # type: ignore[misc]
         """
         results = list(header_result_args[1])
         awaited = self.client.expected(result_id(body))
-        is_inner = awaited is not None and not awaited.done  # else an id is used again
-        around = self._guarding.get(awaited, []) if is_inner else []
+        around: list[Any] = []
+        if awaited is not None and not awaited.done:  # else an id is used again
+            around = self._guarding.get(awaited, [])
         own = [each for each in listed(body.options.get("link_error")) if each not in around]
         body = body.clone()
         body.options.pop("link_error", None)

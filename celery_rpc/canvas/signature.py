@@ -276,9 +276,10 @@ def adopt(signature: Any, app: Any = None) -> Any:
         kind = next(ours for theirs, ours in KINDS if isinstance(found, theirs))
     except (LookupError, TypeError, AttributeError, StopIteration) as error:
         raise CanvasError(f"{signature!r:.200} is no signature") from error
-    if isinstance(found, Canvas) and app in (None, found._app):
+    home = found._app
+    if isinstance(found, kind) and app in (None, home):
         return found
-    app = app or found._app
+    app = app or home
     kwargs = {name: with_app(part, app) for name, part in found.kwargs.items()}
     return restored(kind, {**found, "kwargs": kwargs}, app)
 

@@ -4,7 +4,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from time import sleep
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from celery_rpc.bell import Bell
 from celery_rpc.daemon import Daemon
@@ -17,7 +17,8 @@ from celery_rpc.transport.turn import Turn
 
 log = logging.getLogger("celery_rpc.reader")
 
-T = TypeVar("T", covariant=True)
+T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
 
 #: Seconds that one wait() takes at most.
 PATIENCE = 5.0
@@ -27,7 +28,7 @@ BACKOFF = (0.05, 2.0, 2.0)
 EAGER = 0.2
 
 
-class Source(Protocol[T]):
+class Source(Protocol[T_co]):
     """Where replies come from: one thread at a time waits, and takes what has come."""
 
     #: False when that must always be the reader's own thread.
@@ -40,11 +41,11 @@ class Source(Protocol[T]):
 
     def connect(self, timeout: float) -> bool: ...
     def wait(self, timeout: float) -> bool: ...
-    def receive(self, *, may_block: bool) -> Sequence[T]: ...
+    def receive(self, *, may_block: bool) -> Sequence[T_co]: ...
     def interrupt(self) -> None: ...
 
 
-class Reader:
+class Reader(Generic[T]):
     """A thread that keeps a source connected, and reads it until it is stopped.
 
     A thread that waits for its own reply may read in its place. It then does nothing for others:

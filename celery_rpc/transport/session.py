@@ -26,7 +26,7 @@ class Session:
     reader: Reader
     writer: EnvelopeWriter
     store: "ResultStore | None" = None
-    store_reader: Reader | None = None
+    store_reader: Reader[Any] | None = None
 
     @classmethod
     def begin(
@@ -38,7 +38,7 @@ class Session:
             lost: called when all replies that were to come are lost.
         """
 
-        def reader(source: Any, deliver: Any, id_of: Any, name: str, where: str) -> Reader:
+        def reader(source: Any, deliver: Any, id_of: Any, name: str, where: str) -> Reader[Any]:
             timeout = options.connect_timeout
             return Reader(source, deliver, id_of, lost, table.spare, timeout, name, where)
 
@@ -57,12 +57,12 @@ class Session:
         return cls(link, replies, writer, store, results)
 
     @property
-    def readers(self) -> list[Reader]:
+    def readers(self) -> list[Reader[Any]]:
         """All that read: replies, or workers' answers and results."""
         return [self.reader] if self.store_reader is None else [self.reader, self.store_reader]
 
     @property
-    def reply_reader(self) -> Reader:
+    def reply_reader(self) -> Reader[Any]:
         """The one that the end of a call comes by."""
         return self.store_reader or self.reader
 
