@@ -23,7 +23,7 @@ class Session:
 
     link: Link
     #: Takes replies, or workers' answers alone where results are stored, to whoever waits.
-    reader: Reader
+    reader: Reader[Any]
     writer: EnvelopeWriter
     store: "ResultStore | None" = None
     store_reader: Reader[Any] | None = None
