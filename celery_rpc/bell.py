@@ -7,6 +7,10 @@ from typing import Any
 
 from celery_rpc.deadline import Deadline
 
+#: Seconds after which a thread that waits looks by itself: whatever would have woken it may have
+#: been broken off right before.
+LOOK = 1.0
+
 
 class Bell:
     """Rung after each change; whoever waits looks whether it was the one.
@@ -33,7 +37,7 @@ class Bell:
         try:
             self._gates.append(gate)
             while not reached():
-                if not gate.acquire(timeout=deadline.wait()):
+                if not gate.acquire(timeout=deadline.capped(LOOK)) and deadline.passed:
                     return reached()
             return True
         finally:

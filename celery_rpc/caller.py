@@ -5,7 +5,6 @@ import difflib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from celery_rpc import loops
@@ -68,6 +67,8 @@ class LiveCaller:
         self.fleet = Fleet(self.transport.broadcast, self.transport.unexpect, options, first)
         self.delivery = Delivery(self.transport, self.fleet, options)
         self.contracts = Contracts(options, self.fleet)
+        #: The one whose calls go this way, once it is needed.
+        self._apps: list[Any] = []
         #: Tasks whose annotations and docstring were asked for once.
         self._asked: set[tuple[str, str]] = set()
 
@@ -246,12 +247,14 @@ class LiveCaller:
 
     # ----- what canvases ask for
 
-    @cached_property
+    @property
     def app(self) -> Any:
         """A Celery app whose calls go this way."""
-        from celery_rpc.canvas.app import RpcApp
+        if not self._apps:
+            from celery_rpc.canvas.app import RpcApp
 
-        return RpcApp(self)
+            self._apps.append(RpcApp(self))  # another thread may have made the first
+        return self._apps[0]
 
     def new_id(self) -> str:
         """Give the id of a call to come."""

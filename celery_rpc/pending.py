@@ -5,9 +5,9 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from threading import Lock
 from typing import Any
 
+from celery_rpc.bell import Bell
 from celery_rpc.call import Call, Decode
 from celery_rpc.deadline import NEVER, Deadline
 from celery_rpc.errors import DeadlineExceeded, ResultError
@@ -188,14 +188,13 @@ class Pending:
         """Wait for the end; None when the deadline came first."""
         if self._ends:
             return self.outcome
-        gate = Lock()
-        gate.acquire()
-        self.on_done(gate.release)
+        bell = Bell()
+        self.on_done(bell.ring)
         try:
-            gate.acquire(timeout=deadline.wait())
+            bell.wait_for(lambda: bool(self._ends), deadline)
         finally:
             if not self._ends:
-                self.forget(gate.release)
+                self.forget(bell.ring)
         return self.outcome
 
 
@@ -207,22 +206,21 @@ def all_of(pendings: Sequence[Pending], *, or_failure: bool) -> Generator[Pendin
         or_failure: it ends with the first of them that fails, if one does.
     """
     together = Pending("", "the group")
-    left = len(pendings)
-    lock = Lock()
+    awaited = set(range(len(pendings)))
 
-    def ended(pending: Pending) -> None:
-        nonlocal left
-        with lock:
-            left -= 1
+    def ended(number: int, pending: Pending) -> None:
+        awaited.discard(number)
         outcome = pending.outcome
         if or_failure and outcome is not None and outcome.error is not None:
             together.resolve(outcome)
-        elif left == 0:
+        elif not awaited:
             together.resolve(Outcome("SUCCESS"))
 
     if not pendings:
         together.resolve(Outcome("SUCCESS"))
-    callbacks = [(pending, partial(ended, pending)) for pending in pendings]
+    callbacks = [
+        (pending, partial(ended, number, pending)) for number, pending in enumerate(pendings)
+    ]
     try:
         for pending, callback in callbacks:
             pending.on_done(callback)

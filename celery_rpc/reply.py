@@ -3,8 +3,6 @@
 import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
 from enum import StrEnum
-from functools import cached_property
-from threading import Event
 from typing import TYPE_CHECKING, Any, Generic, Protocol
 
 from celery.result import AsyncResult, result_from_tuple
@@ -12,6 +10,7 @@ from typing_extensions import TypeVar
 from vine import promise
 
 from celery_rpc import loops
+from celery_rpc.bell import Bell
 from celery_rpc.config import UNSET, Unset, check_seconds
 from celery_rpc.deadline import Deadline
 from celery_rpc.pending import Outcome, Pending, Update, exceeded
@@ -195,11 +194,13 @@ class Reply(ResultBase, Generic[R]):
         """Call ``callback(reply)`` when the call has ended (Celery's name for it)."""
         return self.on_ready.then(callback, on_error)
 
-    @cached_property
+    @property
     def on_ready(self) -> Any:
-        ready = promise()
-        self.add_done_callback(ready)
-        return ready
+        made = promise()
+        kept = self.__dict__.setdefault("_on_ready", made)  # others may make one at the same time
+        if kept is made:
+            self.add_done_callback(made)
+        return kept
 
     # ----- the state
 
@@ -352,20 +353,18 @@ def _wait_family(pending: Pending, parents: list[Pending], deadline: Deadline) -
     """Wait for a call, or for the failure of one that it depends on."""
     if not parents or pending.done:
         return pending.wait(deadline)
-    changed = Event()
+    bell = Bell()
     family = [pending, *parents]
+
+    def end() -> Outcome | None:
+        failures = (each.outcome for each in parents if each.outcome is not None)
+        return pending.outcome or next((each for each in failures if each.stops_chain), None)
+
     for each in family:
-        each.on_done(changed.set)
+        each.on_done(bell.ring)
     try:
-        while True:
-            changed.clear()
-            if pending.outcome is not None:
-                return pending.outcome
-            for parent in parents:
-                if parent.outcome is not None and parent.outcome.stops_chain:
-                    return parent.outcome
-            if not changed.wait(deadline.remaining()):
-                return None
+        bell.wait_for(lambda: end() is not None, deadline)
+        return end()
     finally:
         for each in family:
-            each.forget(changed.set)
+            each.forget(bell.ring)

@@ -1,9 +1,9 @@
 """Updates: the states that a call reports before its end."""
 
 from collections.abc import AsyncIterator, Iterator
-from threading import Event
 
 from celery_rpc import loops
+from celery_rpc.bell import Bell
 from celery_rpc.deadline import NEVER, Deadline
 from celery_rpc.pending import Pending, Update, exceeded
 
@@ -16,19 +16,21 @@ class Updates:
         self.until = deadline
 
     def __iter__(self) -> Iterator[Update]:
-        changed = Event()
-        self.pending.watch(changed.set)
+        bell = Bell()
+        self.pending.watch(bell.ring)
         try:
             while True:
-                changed.clear()
                 yield from self.pending.take_updates()
                 if self.pending.done:
                     yield from self.pending.take_updates()
                     return
-                if not changed.wait(self.until.remaining()):
+                if not bell.wait_for(self._is_more, self.until):
                     raise exceeded(self.pending)
         finally:
-            self.pending.forget(changed.set)
+            self.pending.forget(bell.ring)
+
+    def _is_more(self) -> bool:
+        return bool(self.pending.updates) or self.pending.done
 
     async def __aiter__(self) -> AsyncIterator[Update]:
         while True:

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from celery_rpc.errors import ConfigurationError
@@ -102,7 +101,7 @@ class BrokerUrl:
                 "it must be a number, as in redis://host:6379/0"
             )
 
-    @cached_property
+    @property
     def split(self) -> SplitResult:
         try:
             return urlsplit(self.text)

@@ -3,8 +3,8 @@
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
-from threading import Lock
 from time import monotonic
 from typing import Any
 
@@ -29,8 +29,9 @@ from celery_rpc.canvas.machine import Machine
 from celery_rpc.canvas.nodes import Node, Nodes, Step
 from celery_rpc.canvas.progress import ENDED, StepState
 from celery_rpc.clock import Alarm as Bell
-from celery_rpc.deadline import Deadline
+from celery_rpc.deadline import NOW, Deadline
 from celery_rpc.errors import DeadlineExceeded, Overloaded
+from celery_rpc.mutex import Busy, Mutex
 from celery_rpc.pending import Outcome, Pending
 
 log = logging.getLogger("celery_rpc.canvas")
@@ -76,7 +77,7 @@ class Driver:
         self._lineages = Lineages(graph.nodes, self.ids, self.machine.course.causes)
         self._bells: dict[tuple[AlarmKind, int], Bell] = {}
         self._inbox: deque[Callable[[], object]] = deque()
-        self._lock = Lock()
+        self._mutex = Mutex()
 
     def start(self) -> None:
         """Send what waits for nothing; the rest follows by itself."""
@@ -89,13 +90,14 @@ class Driver:
     def _post(self, event: Callable[[], object]) -> None:
         """Let something happen; the thread that finds nobody at it does all there is to do."""
         self._inbox.append(event)
-        while self._inbox and self._lock.acquire(blocking=False):
-            try:
-                while self._inbox:
-                    self._inbox.popleft()()
-                    self._carry_out()
-            finally:
-                self._lock.release()
+        with suppress(Busy):
+            while self._inbox:
+                self._mutex.run_by(NOW, self._happen)
+
+    def _happen(self) -> None:
+        while self._inbox:
+            self._inbox.popleft()()
+            self._carry_out()
 
     # ----- commands
 
@@ -240,5 +242,5 @@ class Driver:
 
     def after_fork(self) -> None:
         """In a child process: the run goes on in the parent alone."""
-        self._lock = Lock()
+        self._mutex = Mutex()
         self._inbox.clear()

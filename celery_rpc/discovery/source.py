@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from math import inf
-from threading import Condition, Thread
 from time import monotonic, time
 from typing import TypeVar
 
+from celery_rpc.bell import Bell
 from celery_rpc.config import ClientOptions
 from celery_rpc.deadline import Deadline
 from celery_rpc.discovery.detail import ITEMS, ask, untold
@@ -21,6 +21,7 @@ from celery_rpc.discovery.sweep import Broadcast, Sweep
 from celery_rpc.errors import DiscoveryError, RpcError
 from celery_rpc.fork import renew_after_fork
 from celery_rpc.model import Catalog, TaskSpec
+from celery_rpc.mutex import Mutex
 from celery_rpc.signature import TaskSignature
 from celery_rpc.transport.control import Command
 
@@ -93,7 +94,8 @@ class Fleet:
 
     def _start(self) -> None:
         """Make what belongs to this process alone."""
-        self._changed = Condition()
+        self._mutex = Mutex()
+        self._changed = Bell()
         #: The sweep that has not begun yet; those that have, and have not ended.
         self._next: Sweep | None = None
         self._running: list[Sweep] = []
@@ -157,7 +159,7 @@ class Fleet:
             self._refresh_when_old()
             return found
         sweep = self._ask(paced=True)
-        self._wait(sweep, lambda: sweep.closed or seek(self._catalog) is not None)
+        self._wait(sweep, lambda: seek(self._catalog) is not None)
         found = seek(self._catalog)
         if found is None:
             self._check(sweep)
@@ -174,7 +176,7 @@ class Fleet:
         if wait and not self.signatures.settled(digest):
             sweep = self._under_way()
             limit = self.options.discovery_window
-            self._wait(sweep, lambda: self.signatures.settled(digest) or sweep.closed, limit)
+            self._wait(sweep, lambda: self.signatures.settled(digest), limit)
         return self.signatures.known.get(digest)
 
     def is_skewed(self, queue: str, task: str) -> bool:
@@ -198,12 +200,11 @@ class Fleet:
         return monotonic() - self._swept_at > self.options.catalog_ttl
 
     def _wait(self, sweep: Sweep, reached: Callable[[], bool], limit: float | None = None) -> None:
-        """Wait until the sweep has brought what is wanted; at most so many seconds."""
+        """Wait until a sweep has brought what is wanted, or has ended; at most so many seconds."""
         if limit is None:
             limit = SHARING + self.options.connect_timeout + self.options.discovery_window + 1.0
             limit += max(0.0, sweep.not_before - monotonic())
-        with self._changed:
-            self._changed.wait_for(reached, timeout=limit)
+        self._changed.wait_for(lambda: sweep.closed or reached(), Deadline.after(limit))
 
     def _check(self, sweep: Sweep) -> None:
         error = sweep.error
@@ -218,8 +219,14 @@ class Fleet:
 
     def _under_way(self) -> Sweep:
         """Return the newest sweep that has not ended, or a new one."""
-        with self._changed:
-            return self._running[-1] if self._running else self._ask()
+        return self._mutex.run(self._under_way_now)
+
+    def _under_way_now(self) -> Sweep:
+        running = self._not_closed()
+        return running[-1] if running else self._ask_now(paced=False)
+
+    def _not_closed(self) -> list[Sweep]:
+        return [sweep for sweep in self._running if not sweep.closed]
 
     def _ask(self, *, paced: bool = False) -> Sweep:
         """Return a sweep that begins from now on; all who ask until it does share it.
@@ -227,19 +234,20 @@ class Fleet:
         Args:
             paced: it may wait for its turn among those that were wanted before.
         """
-        with self._changed:
-            if self._next is None:
-                sweep = Sweep(self.signatures, self._pace.next() if paced else -inf)
-                sweep.thread = Thread(
-                    target=self._run, args=(sweep,), name="celery-rpc-discovery", daemon=True
-                )
-                sweep.thread.start()
-                self._next = sweep
-                self._asked_at = monotonic()
-            elif not paced:
-                self._next.not_before = -inf
-                self._changed.notify_all()
-            return self._next
+        sweep = self._mutex.run(self._ask_now, paced=paced)
+        self._changed.ring()
+        return sweep
+
+    def _ask_now(self, *, paced: bool) -> Sweep:
+        sweep = self._next
+        if sweep is None or sweep.closed:
+            sweep = Sweep(self.signatures, self._pace.next() if paced else -inf)
+            sweep.start(self._run)
+            self._next = sweep
+            self._asked_at = monotonic()
+        elif not paced:
+            sweep.not_before = -inf
+        return sweep
 
     def _run(self, sweep: Sweep) -> None:
         try:
@@ -251,27 +259,24 @@ class Fleet:
                 log.exception("asking the workers failed")
         finally:
             self._unexpect(sweep.commands)
-            with self._changed:
-                if self._next is sweep:
-                    self._next = None
-                if sweep in self._running:
-                    self._running.remove(sweep)
-                sweep.settled = sweep.closed = True
-                self._changed.notify_all()
+            sweep.settled = sweep.over = True
+            self._changed.ring()
 
     def _begin(self, sweep: Sweep) -> None:
-        with self._changed:
-            while (wait := self._wait_of(sweep)) > 0:
-                self._changed.wait(wait)
-            self._next = None
-            self._running.append(sweep)
-            sweep.asked_at = monotonic()
+        while (wait := self._wait_of(sweep)) > 0:
+            self._changed.wait_for(lambda: self._wait_of(sweep) <= 0, Deadline.after(wait))
+        self._mutex.run(self._begin_now, sweep)
+
+    def _begin_now(self, sweep: Sweep) -> None:
+        self._next = None
+        self._running = [*self._not_closed(), sweep]
+        sweep.asked_at = monotonic()
 
     def _wait_of(self, sweep: Sweep) -> float:
         """Return the seconds until a sweep may begin."""
         if self._closed:
             return 0.0
-        if all(each.settled for each in self._running):
+        if all(each.settled for each in self._not_closed()):
             return sweep.not_before - monotonic()
         return max(sweep.not_before, sweep.wanted_at + SHARING) - monotonic()
 
@@ -280,18 +285,21 @@ class Fleet:
 
     def _show(self, sweep: Sweep, *, settled: bool = False, ended: bool = False) -> None:
         """Show what is known so far: names resolve before the sweep has ended."""
-        with self._changed:
-            sweep.settled, sweep.ended = sweep.settled or settled, sweep.ended or ended
-            for report in sweep.book.complete():
-                self._roll.note(report, sweep.asked_at)
-            if sweep.ended:
-                self._roll.end(sweep.asked_at, monotonic())
-            if sweep.settled:
-                self._swept_at = monotonic()
-            if self._newest is None or self._newest.asked_at <= sweep.asked_at:
-                self._newest = sweep
-            self._catalog = self._merged(self._newest)
-            self._changed.notify_all()
+        self._mutex.run(self._show_now, sweep, settled=settled, ended=ended)
+        self._changed.ring()
+
+    def _show_now(self, sweep: Sweep, *, settled: bool, ended: bool) -> None:
+        sweep.ended = sweep.ended or ended
+        for report in sweep.book.complete():
+            self._roll.note(report, sweep.asked_at)
+        if sweep.ended:
+            self._roll.end(sweep.asked_at, monotonic())
+        if self._newest is None or self._newest.asked_at <= sweep.asked_at:
+            self._newest = sweep
+        self._catalog = self._merged(self._newest)
+        if settled:  # only now: whoever waits for that looks at the catalog next
+            self._swept_at = monotonic()
+            sweep.settled = True
 
     def _merged(self, newest: Sweep) -> Catalog:
         missing = self._roll.missing
@@ -307,30 +315,30 @@ class Fleet:
 
     def _sign(self) -> None:
         """Show what was learnt of signatures since the catalog was made."""
-        with self._changed:
-            services = {
-                queue: replace(
-                    service,
-                    tasks={
-                        name: self.signatures.of(queue, spec)
-                        for name, spec in service.tasks.items()
-                    },
-                )
-                for queue, service in self._catalog.services.items()
-            }
-            self._catalog = replace(self._catalog, services=services)
+        self._mutex.run(self._sign_now)
+
+    def _sign_now(self) -> None:
+        services = {
+            queue: replace(
+                service,
+                tasks={
+                    name: self.signatures.of(queue, spec) for name, spec in service.tasks.items()
+                },
+            )
+            for queue, service in self._catalog.services.items()
+        }
+        self._catalog = replace(self._catalog, services=services)
 
     # ----- the end
 
     @contextmanager
     def ending(self) -> Generator[None]:
         """End every sweep, for good; those that wait for the broker end as the block closes it."""
-        with self._changed:
-            self._closed = True
-            sweeps = [*self._running, *([self._next] if self._next is not None else [])]
-            for sweep in sweeps:
-                sweep.stop()
-            self._changed.notify_all()
+        self._closed = True
+        sweeps = self._mutex.run(lambda: [*self._running, *([self._next] if self._next else [])])
+        for sweep in sweeps:
+            sweep.stop()
+        self._changed.ring()
         try:
             yield
         finally:

@@ -55,13 +55,23 @@ class Sweep:
         self.settled = False
         #: True when the window is over, or all workers have been counted.
         self.ended = False
-        #: True when its thread does nothing more.
-        self.closed = False
+        #: True when its thread has done all that it does.
+        self.over = False
         self.nobody = False
         self.error: BaseException | None = None
         self.slowest = 0.0
         self._stopped = False
         self._inbox: SimpleQueue[tuple[str, Any] | None] = SimpleQueue()
+
+    def start(self, run: Callable[["Sweep"], object]) -> None:
+        """Run something with this sweep, in a thread of its own."""
+        self.thread = Thread(target=run, args=(self,), name="celery-rpc-discovery", daemon=True)
+        self.thread.start()
+
+    @property
+    def closed(self) -> bool:
+        """True when its thread does nothing more, whether it got to its end or was broken off."""
+        return self.over or (self.thread is not None and not self.thread.is_alive())
 
     def stop(self) -> None:
         """Make the thread end soon; called by any other."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from threading import Event
 from typing import Any
 from uuid import uuid4
 
+from celery_rpc.bell import Bell
 from celery_rpc.deadline import Deadline
 from celery_rpc.errors import CallCancelled, RpcError
 from celery_rpc.pending import Pending
@@ -31,24 +31,23 @@ def cancel(
         query: Command("query_task", {"ids": [pending.id]}),
     }
     answers: dict[str, list[Any]] = {revoke: [], query: []}
-    changed = Event()
+    bell = Bell()
     counted: list[int | None] = []
 
     def answer(ticket: str, body: Any) -> None:
         answers[ticket].append(body)
-        changed.set()
+        bell.ring()
 
     deadline = Deadline.after(max(timeout, 0.0))
     try:
         counted.append(transport.broadcast(commands, answer, Deadline.after(max(timeout, 1.0))))
-        pending.watch(changed.set)
-        while not _settled(answers, counted[0], pending) and changed.wait(deadline.remaining()):
-            changed.clear()
+        pending.watch(bell.ring)
+        bell.wait_for(lambda: _settled(answers, counted[0], pending), deadline)
         state = _running(answers[query], pending.id)
         if state == "active" and terminate:
             pending.wait(deadline)
     finally:
-        pending.forget(changed.set)
+        pending.forget(bell.ring)
         transport.unexpect(commands)
     return _verdict(pending, answers, state)
 
