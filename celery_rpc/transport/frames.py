@@ -38,6 +38,11 @@ _SHORT, _LONG, _LONGLONG = Struct(">H"), Struct(">I"), Struct(">Q")
 CONTENT_TYPE, CONTENT_ENCODING, HEADERS, DELIVERY_MODE = 0x8000, 0x4000, 0x2000, 0x1000
 PRIORITY, CORRELATION_ID, REPLY_TO, EXPIRATION = 0x0800, 0x0400, 0x0200, 0x0100
 
+#: What every message has.
+_FLAGS = (
+    CONTENT_TYPE | CONTENT_ENCODING | HEADERS | DELIVERY_MODE | PRIORITY | CORRELATION_ID | REPLY_TO
+)
+
 
 def frame(kind: int, channel: int, payload: bytes) -> bytes:
     """Give one frame."""
@@ -72,14 +77,18 @@ def _publish_method(channel: int, queue: str) -> bytes:
 
 def _content_header(envelope: Envelope) -> bytes:
     properties = envelope.properties
-    flags = CONTENT_TYPE | CONTENT_ENCODING | HEADERS | DELIVERY_MODE | CORRELATION_ID | REPLY_TO
+    flags = _FLAGS
     entries = table(envelope.headers)
-    values = [_KINDS, _LONG.pack(len(entries)), entries, b"%c" % properties.get("delivery_mode", 2)]
-    priority = properties.get("priority")
-    if priority is not None:
-        flags |= PRIORITY
-        values.append(b"%c" % priority)
-    values += [short(properties["correlation_id"]), short(properties["reply_to"])]
+    # kombu's defaults, which tasks see in their request
+    mode, priority = properties.get("delivery_mode", 2), properties.get("priority", 0)
+    values = [
+        _KINDS,
+        _LONG.pack(len(entries)),
+        entries,
+        b"%c%c" % (mode, priority),
+        short(properties["correlation_id"]),
+        short(properties["reply_to"]),
+    ]
     if envelope.ttl is not None:
         flags |= EXPIRATION
         values.append(short(str(envelope.ttl)))

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from celery import Celery
 from celery.exceptions import TimeoutError as CeleryTimeoutError
 from celery.result import AsyncResult, GroupResult, ResultSet
 
@@ -251,6 +252,26 @@ class TestOptions:
         left = datetime.fromisoformat(seen["expires"]) - datetime.now(UTC)
         assert timedelta(seconds=50) < left <= timedelta(seconds=60)
         assert client.calc.header.options(headers={"x_tenant": "acme"})("x_tenant") == "acme"
+
+    @pytest.mark.parametrize("options", [{}, {"priority": 0}, {"priority": 3}], ids=str)
+    def test_tasks_see_the_priority_that_celery_would_send(
+        self, client: Any, broker: Broker, options: dict[str, Any]
+    ) -> None:
+        caller = client.app.client
+        theirs = caller.reply(caller.new_id())
+        with Celery(broker=broker.url, set_as_current=False) as app:
+            app.send_task(
+                "calc.request",
+                queue="calc",
+                task_id=theirs.id,
+                reply_to=caller.reply_to,
+                ignore_result=False,
+                **options,
+            )
+            seen = theirs.get(timeout=20)["delivery_info"]
+        ours = client.calc.request.options(timeout=20, **options)()
+        assert ours["delivery_info"] == seen
+        assert ours["delivery_info"]["priority"] == options.get("priority", 0)
 
     def test_an_unknown_option_is_refused_with_what_was_meant(self, client: Any) -> None:
         with pytest.raises(ValueError, match="did you mean 'countdown'"):
