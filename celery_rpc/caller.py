@@ -34,7 +34,7 @@ from celery_rpc.reply import Cancellation, Reply
 from celery_rpc.signature import DeclaredError, TaskSignature
 from celery_rpc.transport.base import CallTransport
 from celery_rpc.transport.broker import BrokerTransport
-from celery_rpc.transport.cancel import revoke
+from celery_rpc.transport.cancel import revoke, revoke_stamped
 
 if TYPE_CHECKING:
     from celery_rpc.canvas.nodes import Step
@@ -410,6 +410,10 @@ class LiveCaller:
         """Ask every worker to drop calls, without waiting for answers."""
         if task_ids:
             revoke(self.transport, task_ids, terminate=terminate, signal=signal)
+
+    def revoke_stamped(self, stamps: Mapping[str, Any], **options: Any) -> list[Any]:
+        """Ask workers to drop all calls that have one of these stamps, as of transport.cancel."""
+        return revoke_stamped(self.transport, stamps, **options)
 
     def close(self) -> None:
         """Disconnect; what is pending fails."""

@@ -1,7 +1,7 @@
 """Reply: what a call gives back at once; the value comes later."""
 
 import logging
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, Protocol
 
@@ -28,6 +28,15 @@ if TYPE_CHECKING:  # celery ships no types; what Reply does not define itself is
         def collect(self, intermediate: bool = False, **kwargs: Any) -> Iterator[Any]: ...
         def as_tuple(self) -> tuple[Any, Any]: ...
         def as_list(self) -> list[str]: ...
+        def revoke_by_stamped_headers(
+            self,
+            headers: Mapping[str, Any],
+            connection: Any = None,
+            terminate: bool = False,
+            signal: str | None = None,
+            wait: bool = False,
+            timeout: float | None = None,
+        ) -> None: ...
 else:
     ResultBase = AsyncResult
 

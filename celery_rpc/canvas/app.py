@@ -98,7 +98,7 @@ class RpcApp(Celery):  # type: ignore[misc]
 
 
 class Control:
-    """What celery.result asks of an app's remote control."""
+    """Those of Celery's remote control commands that end calls."""
 
     def __init__(self, client: LaunchClient) -> None:
         self.client: Any = client
@@ -108,6 +108,39 @@ class Control:
     ) -> None:
         """Ask every worker to drop one call or several, without waiting for answers."""
         self.client.revoke(listed(task_id), terminate, signal or "SIGTERM")
+
+    def revoke_by_stamped_headers(
+        self,
+        headers: Mapping[str, Any],
+        destination: Sequence[str] | None = None,
+        terminate: bool = False,
+        signal: str | None = None,
+        reply: bool = False,
+        timeout: float | None = None,
+        **compat: Any,
+    ) -> list[Any] | None:
+        """Ask workers to drop all calls that have one of these stamps, whoever made them.
+
+        Args:
+            headers: what each stamp is called, and its value or several.
+            destination: the names of the workers that are asked; None: all of them.
+            terminate: stop them where they run (pools of processes can).
+            signal: what a running one is sent.
+            reply: wait for the workers' answers, and return them; None otherwise.
+            timeout: seconds to wait for them, 1 unless it is said.
+
+        Raises:
+            ConfigurationError: these are no stamps.
+            Unavailable: the broker could not be asked.
+        """
+        answers: list[Any] = self.client.revoke_stamped(
+            headers,
+            terminate=terminate,
+            signal=signal or "SIGTERM",
+            destination=destination,
+            window=(timeout or 1.0) * reply,
+        )
+        return answers if reply else None
 
 
 class Gathering:

@@ -1,13 +1,14 @@
 """Cancel: revoke a call, and find out what became of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any
 from uuid import uuid4
 
 from celery_rpc.bell import Bell
 from celery_rpc.deadline import Deadline
-from celery_rpc.errors import CallCancelled, RpcError
+from celery_rpc.errors import CallCancelled, ConfigurationError, RpcError
 from celery_rpc.pending import Pending
 from celery_rpc.reply import Cancellation
 from celery_rpc.transport.base import CallTransport
@@ -74,6 +75,64 @@ def revoke(
     with suppress(RpcError):
         transport.broadcast(commands, lambda ticket, body: None, Deadline.after(HURRY))
     transport.unexpect(commands)
+
+
+def revoke_stamped(
+    transport: CallTransport,
+    stamps: Mapping[str, Any],
+    *,
+    terminate: bool,
+    signal: str,
+    destination: Sequence[str] | None = None,
+    window: float = 0.0,
+) -> list[Any]:
+    """Ask workers to drop all calls that have one of these stamps; return their answers.
+
+    Args:
+        stamps: what each is called, and its value or several.
+        terminate, signal: as of revoke().
+        destination: the names of the workers that are asked; None: all of them.
+        window: seconds in which they may answer; 0: no answer is wanted.
+
+    Raises:
+        ConfigurationError: these are no stamps.
+        Unavailable: the broker could not be asked.
+    """
+    arguments = {"headers": listed_stamps(stamps), "terminate": terminate, "signal": signal}
+    ticket, inbox, answers = uuid4().hex, SimpleQueue[Any](), list[Any]()
+    command = Command("revoke_by_stamped_headers", arguments, destination, silent=not window)
+    commands, deadline = {ticket: command}, Deadline.after(window)
+    try:
+        counted = transport.broadcast(
+            commands, lambda _, body: inbox.put(body), Deadline.after(max(window, 1.0))
+        )
+        wanted = counted if destination is None else len(destination)
+        while window and (wanted is None or len(answers) < wanted):
+            answers.append(inbox.get(timeout=deadline.remaining()))
+    except Empty:
+        pass  # the window is over
+    finally:
+        transport.unexpect(commands)
+    return answers
+
+
+def listed_stamps(stamps: Any) -> dict[str, list[str | int | float]]:
+    """Return stamps with a list of values each, as workers compare them.
+
+    Raises:
+        ConfigurationError: these are no stamps.
+    """
+    if isinstance(stamps, Mapping) and stamps and all(isinstance(name, str) for name in stamps):
+        listed = {
+            name: list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
+            for name, value in stamps.items()
+        }
+        if all(isinstance(each, str | int | float) for value in listed.values() for each in value):
+            return listed
+    raise ConfigurationError(
+        "headers must be a dict of stamps, each with a text or a number, or a list of them; not "
+        f"{stamps!r:.200}"
+    )
 
 
 def _settled(answers: dict[str, list[Any]], expected: int | None, pending: Pending) -> bool:
