@@ -37,6 +37,7 @@ from celery_rpc.transport.broker import BrokerTransport
 from celery_rpc.transport.cancel import revoke, revoke_stamped
 
 if TYPE_CHECKING:
+    from celery_rpc.canvas.graph import Graph
     from celery_rpc.canvas.nodes import Step
 
 log = logging.getLogger("celery_rpc.caller")
@@ -330,17 +331,19 @@ class LiveCaller:
             )
         return Address(service.queue)
 
-    def check_errback(self, step: "Step") -> None:
-        """Refuse an errback that no worker has.
+    def check_errback(self, step: "Step") -> Address:
+        """Refuse an errback that no worker has, and return where it goes.
 
         Raises:
             CanvasError: it is on no queue, or on one whose service does not have it.
         """
-        if loops.in_loop() and not self.knows(step.address.queue):
-            return
+        queue = step.address.queue
+        if queue and loops.in_loop() and not self.knows(queue):
+            return step.address
         try:
-            address = step.address if step.address.queue else self.bound(step.address)
+            address = step.address if queue else self.bound(step.address)
             self._spec(address.queue, step.task)
+            return address
         except RpcError as error:
             raise CanvasError(
                 f"the errback {step.task} on {step.address.label} cannot run: {error}"
@@ -395,16 +398,14 @@ class LiveCaller:
             return None
         return service.partial.get(step.task, service.workers)
 
-    def run_errback(self, signature: Any, task_id: str, root_id: str) -> None:
-        """Call an errback with the id of the task that failed, without blocking."""
-        from celery_rpc.canvas.graph import Graph
+    def run_errback(self, errback: "Graph") -> None:
+        """Run what calls an errback, without blocking."""
         from celery_rpc.canvas.launch import started
 
         try:
-            errback = Graph.from_canvas(signature, (task_id,), parent_id=task_id, root_id=root_id)
             started(errback, self, NEVER)
         except RpcError:
-            log.exception("the errback of %s could not be called", task_id)
+            log.exception("the errback %r could not be called", errback)
 
     def revoke(self, task_ids: Sequence[str], terminate: bool, signal: str) -> None:
         """Ask every worker to drop calls, without waiting for answers."""

@@ -82,8 +82,8 @@ ROOMS: dict[str, set[str]] = {
         "errors", "loops", "model", "proxy", "reply", "settings", "transport.base", "unresolved",
     },
     "testing": {
-        "address", "call", "caller", "client", "config", "deadline", "errors", "pending", "reply",
-        "transport", "url",
+        "address", "call", "caller", "canvas.errbacks", "client", "config", "deadline", "errors",
+        "pending", "reply", "transport", "url",
     },
     "cli": {
         "__init__", "address", "binding", "client", "codegen", "config", "deadline",

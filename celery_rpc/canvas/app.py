@@ -17,7 +17,7 @@ from celery.backends.base import Backend
 from celery_rpc.canvas.client import LaunchClient
 from celery_rpc.canvas.graph import Graph
 from celery_rpc.canvas.launch import check, launch, started
-from celery_rpc.canvas.lowering import errbacks_of_members, lower
+from celery_rpc.canvas.lowering import Lowering, errbacks_of_members, lower
 from celery_rpc.canvas.nodes import Errback, Given, Node
 from celery_rpc.canvas.results import GroupReply, as_they_end, leaves
 from celery_rpc.canvas.run import Run
@@ -252,7 +252,8 @@ class ReplyBackend(Backend):  # type: ignore[misc]
         if isinstance(body, Group):
             guard += errbacks_of_members(graph.end)
         else:
-            guard += [Errback(each, graph.end) for each in own]
+            errbacks = Lowering(graph).errbacks({"link_error": own})
+            guard += [Errback(each, graph.end) for each in errbacks]
         check(graph, self.client)
         for reply in (leaf for result in results for leaf in leaves(result)):
             self._guarding[reply.pending] = [*around, *own]

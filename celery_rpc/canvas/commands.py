@@ -68,6 +68,7 @@ class CallErrback(NamedTuple):
     #: The node that has the result of that canvas.
     end: int
     errback: Any
+    error: Exception
 
 
 class Move(NamedTuple):

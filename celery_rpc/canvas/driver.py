@@ -24,6 +24,7 @@ from celery_rpc.canvas.commands import (
     Send,
     Wake,
 )
+from celery_rpc.canvas.errbacks import Failure, errback_graph
 from celery_rpc.canvas.lineage import Lineages
 from celery_rpc.canvas.machine import Machine
 from celery_rpc.canvas.nodes import Node, Nodes, Step
@@ -132,9 +133,8 @@ class Driver:
                 pending = self.client.reply(self.ids[index]).pending
                 self.client.hold(pending)
                 self._fly(index, attempt, pending)
-            case CallErrback(index, end, errback):
-                called, root = self._lineages.called(end), self._lineages.root_id(index)
-                self.client.run_errback(errback, called, root)
+            case CallErrback():
+                self._call_errback(command)
             case Decide(outcome):
                 self._decided(outcome)
             case Finish():
@@ -160,6 +160,17 @@ class Driver:
         self._fly(index, attempt, pending)
         self.machine.sent(index, monotonic())
         return True
+
+    def _call_errback(self, command: CallErrback) -> None:
+        index, end, errback, error = command
+        failure = Failure(
+            self.graph.nodes[end],
+            id=self._lineages.called(end),
+            root_id=self._lineages.root_id(index),
+            culprit=self._lineages.called(index),
+            error=error,
+        )
+        self.client.run_errback(errback_graph(errback, failure, self.client.reply_to))
 
     def _call(self, step: Step, again: bool) -> Call:
         args, kwargs = step.arguments(self.machine.course.before(step))

@@ -3,17 +3,17 @@
 import asyncio
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import chain
 from typing import Any
 from uuid import uuid4
 
+from celery_rpc.address import Address
 from celery_rpc.canvas.client import LaunchClient
-from celery_rpc.canvas.errbacks import stamp
+from celery_rpc.canvas.errbacks import errbacks_in, stamp
 from celery_rpc.canvas.graph import Graph
 from celery_rpc.canvas.nodes import Node, Passing, Step
 from celery_rpc.canvas.results import GroupReply
 from celery_rpc.canvas.run import Run
-from celery_rpc.canvas.stock import listed
+from celery_rpc.canvas.stock import is_canvas
 from celery_rpc.canvas.whole import sent_whole
 from celery_rpc.config import UNSET, Unset
 from celery_rpc.deadline import NEVER, Deadline
@@ -105,12 +105,8 @@ async def check_async(graph: Graph, client: LaunchClient) -> None:
 
 
 def errback_steps(graph: Graph) -> Iterator[Step]:
-    """Yield the tasks of the errbacks of a graph, those that several tasks share once."""
-    errbacks: dict[int, Any] = {}
-    for step in graph.steps:
-        around = (each.signature for each in chain.from_iterable(step.guards))
-        errbacks |= {id(each): each for each in (*listed(step.options.link_error), *around)}
-    for errback in errbacks.values():
+    """Yield the tasks of the errbacks of a graph, and of those that these have in turn."""
+    for errback in errbacks_in(graph):
         inner = Graph.from_canvas(errback, ("",))
         yield from inner.steps
         yield from errback_steps(inner)
@@ -122,12 +118,16 @@ def check_errbacks(graph: Graph, client: LaunchClient) -> None:
     Raises:
         CanvasError: names the first of them, and why.
     """
-    seen: set[tuple[str, str]] = set()
-    for step in errback_steps(graph):
-        kind = step.address.label, step.task
-        if kind not in seen:
-            seen.add(kind)
-            client.check_errback(step)
+    known: dict[tuple[str, str], Address] = {}
+    for errback in errbacks_in(graph):
+        inner = Graph.from_canvas(errback, ("",))
+        for step in inner.steps:
+            kind = step.address.label, step.task
+            if kind not in known:
+                known[kind] = client.check_errback(step)
+            if not is_canvas(errback):
+                errback["options"] |= known[kind].options
+        check_errbacks(inner, client)
 
 
 def awaited_by(steps: Iterable[Node]) -> set[int]:

@@ -25,7 +25,16 @@ from celery_rpc.canvas.nodes import (
     belong,
 )
 from celery_rpc.canvas.shape import gives_members, steps_of
-from celery_rpc.canvas.stock import Chain, Chord, Chunks, Group, Signature, listed, to_signature
+from celery_rpc.canvas.stock import (
+    Chain,
+    Chord,
+    Chunks,
+    Group,
+    Signature,
+    is_canvas,
+    listed,
+    to_signature,
+)
 from celery_rpc.encoding import owned
 from celery_rpc.errors import CanvasError
 from celery_rpc.plain import SENT_AS_IT_IS
@@ -213,11 +222,15 @@ class Lowering:
         args, kwargs = tuple(signature.args), dict(signature.kwargs)
         if not signature.immutable:
             args, kwargs = (*context.args, *args), {**kwargs, **context.kwargs}
-        read = self.options(options, context.errbacks)
+        errbacks = self.errbacks(options)
+        around = [each.signature for each in context.errbacks]
+        errbacks += [each for each in around if each not in errbacks]
+        begun_here = [Errback(each) for each in errbacks if is_canvas(each)]
+        read = self.options(options, [each for each in errbacks if not is_canvas(each)])
         step: Step = self.nodes.put(
             Step(
                 after=source,
-                guards=context.guards,
+                guards=(*context.guards, begun_here) if begun_here else context.guards,
                 task=str(signature.task),
                 address=address_of(signature, options),
                 args=tuple([self.own(arg) for arg in args]),
@@ -254,7 +267,7 @@ class Lowering:
         known = self._errbacks.get(id(given))
         if known is None:
             errback: dict[str, Any] = owned(dict(signature_of(given)))
-            if errback.get("subtask_type") is None:
+            if not is_canvas(errback):
                 address = address_of(signature_of(errback), errback["options"])
                 kept = {k: v for k, v in errback["options"].items() if k not in ADDRESS}
                 where = address.options if address.queue else named_by(address)
@@ -262,11 +275,9 @@ class Lowering:
             known = self._errbacks[id(given)] = given, errback
         return known[1]
 
-    def options(self, options: Mapping[str, Any], around: Sequence[Errback]) -> CallOptions:
+    def options(self, options: Mapping[str, Any], errbacks: Sequence[Any]) -> CallOptions:
         """Read the options of a task, once for all that have the same."""
         own = {k: v for k, v in options.items() if k not in OWN and k not in ADDRESS}
-        errbacks = self.errbacks(options)
-        errbacks += [each.signature for each in around if each.signature not in errbacks]
         if errbacks:
             own["link_error"] = errbacks
         if not own:
@@ -321,8 +332,14 @@ def errbacks_of_members(end: Node | None) -> list[Errback]:
         Errback(signature, task)
         for task in ends_of(end)
         if isinstance(task, Step)
-        for signature in listed(task.options.link_error)
+        for signature in errbacks_of(task)
     ]
+
+
+def errbacks_of(task: Step) -> Iterator[Any]:
+    """Yield the errbacks of a task: its worker calls tasks, and the client begins canvases."""
+    yield from listed(task.options.link_error)
+    yield from (each.signature for guard in task.guards for each in guard if each.end is None)
 
 
 def ends_of(end: Node | None) -> list[Node]:

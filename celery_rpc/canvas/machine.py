@@ -190,7 +190,7 @@ class Machine:
             return
         if tries is not None and tries.last_error(error, left) is not error:
             outcome = Outcome("FAILURE", error=tries.last_error(error, left))
-        self._call_errbacks(index, outcome.error)
+        self._call_errbacks(index, outcome.error or error)
         self.course.fail(index, outcome)
 
     def _tries(self, index: int) -> Tries | None:
@@ -202,17 +202,17 @@ class Machine:
             tries = self.tries[index] = Tries(node.retry, idempotent=node.options.idempotent)
         return tries
 
-    def _call_errbacks(self, index: int, error: Exception | None) -> None:
+    def _call_errbacks(self, index: int, error: Exception) -> None:
         """Call the errbacks that no worker has called; what guards several nodes only once."""
         node = self.nodes[index]
         for errback in chain.from_iterable(node.guards):
             if errback not in self.called:
                 self.called.add(errback)
                 end = errback.end or node
-                self._commands.append(CallErrback(index, end.index, errback.signature))
+                self._commands.append(CallErrback(index, end.index, errback.signature, error))
         if isinstance(node, Step) and not isinstance(error, TOLD):
             for signature in listed(node.options.link_error):
-                self._commands.append(CallErrback(index, index, signature))
+                self._commands.append(CallErrback(index, index, signature, error))
 
     def _go_on(self) -> None:
         """Let steps be sent, as far as there is room, and tell who waits for the whole."""

@@ -54,6 +54,11 @@ def is_task(value: Any) -> bool:
     return hasattr(type(value), "s")
 
 
+def is_canvas(signature: Any) -> bool:
+    """Whether a signature in JSON is no plain task."""
+    return signature["subtask_type"] is not None
+
+
 def listed(callbacks: Any) -> list[Any]:
     """Give as a list what an option such as ``link`` has: nothing, one signature, or several."""
     if callbacks is None:

@@ -1,18 +1,24 @@
 """MemoryTransport: calls that run real tasks in this process, with no broker and no worker."""
 
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 from uuid import uuid4
 
 from celery import Celery
+from celery.app.task import Context
+from celery.canvas import Signature
+from celery.exceptions import ChordError
 from kombu.utils.json import dumps, loads
 
 from celery_rpc.address import Address
 from celery_rpc.call import DEFAULTS, Call
 from celery_rpc.caller import LiveCaller
+from celery_rpc.canvas.errbacks import CALLER
 from celery_rpc.client import Client
 from celery_rpc.config import ClientOptions
 from celery_rpc.deadline import Deadline
@@ -25,6 +31,8 @@ from celery_rpc.transport.outcome import parse_meta
 from celery_rpc.transport.replies import ReplyTable, TableTransport
 from celery_rpc.transport.skew import Skew
 from celery_rpc.url import BrokerUrl
+
+log = logging.getLogger("celery_rpc.testing")
 
 #: How a stock worker shows a backend that answers over rpc.
 RPC_BACKEND = "<celery.backends.rpc.RPCBackend object at 0x0>"
@@ -150,6 +158,9 @@ class MemoryTransport(TableTransport):
         self, envelope: Envelope, app: Any, args: Any, kwargs: Any, embed: dict[str, Any]
     ) -> None:
         meta: dict[str, Any] = {"task_id": envelope.id, "status": "SUCCESS", "children": []}
+        if app is not None and envelope.task == CALLER:
+            self._call_errbacks_of(kwargs["callback"], app)
+            return
         if app is None or envelope.task not in app.tasks:
             meta.update(failure("celery.exceptions", "NotRegistered", [envelope.task]))
         else:
@@ -160,6 +171,8 @@ class MemoryTransport(TableTransport):
             else:
                 error = type(result.result)
                 meta.update(failure(error.__module__, error.__qualname__, result.result.args))
+                request = Context(embed, id=envelope.id, task=envelope.task, args=args)
+                self._call_errbacks(app, request, result.result, result.traceback)
         self._send_on(meta, embed)
         self.table.deliver_meta(
             parse_meta((json.dumps(meta) if plain(meta) else dumps(meta)).encode())
@@ -168,8 +181,6 @@ class MemoryTransport(TableTransport):
     def _send_on(self, meta: dict[str, Any], embed: dict[str, Any]) -> None:
         """Send what comes after a task, as a worker does."""
         if meta["status"] != "SUCCESS":
-            for errback in embed["errbacks"] or ():
-                self._forward(errback, meta["task_id"])
             for step in embed["chain"] or ():
                 self.table.deliver_meta({**meta, "task_id": step["options"].get("task_id")})
             return
@@ -178,6 +189,25 @@ class MemoryTransport(TableTransport):
         if embed["chain"]:
             *rest, following = embed["chain"]
             self._forward(following, meta["result"], rest)
+
+    def _call_errbacks_of(self, callback: Mapping[str, Any], app: Celery) -> None:
+        """Do as a worker that could not send the body of a chord."""
+        options = callback["options"]
+        request = Context(callback, id=options["task_id"], errbacks=options["link_error"])
+        error = KeyError(*options["stamped_headers"])
+        self._call_errbacks(app, request, ChordError(f"Callback error: {error!r}"), None)
+
+    def _call_errbacks(self, app: Celery, request: Any, error: Any, traceback: Any) -> None:
+        """Call the errbacks of a task that failed, as its worker does."""
+        for errback in request.errbacks or ():
+            signature = Signature(errback, app=app)
+            if not takes_error(signature, app):
+                self._forward(errback, request.id)
+                continue
+            try:
+                signature(request, error, traceback)
+            except Exception:
+                log.exception("the errback %r raised", signature)
 
     def _forward(self, signature: dict[str, Any], value: Any, chain: Any = None) -> None:
         if signature["subtask_type"] == "group":
@@ -199,6 +229,15 @@ class MemoryTransport(TableTransport):
             kwargs=signature["kwargs"], options=DEFAULTS.merged(**options, chain=chain or None),
         )  # fmt: skip
         self._put(self._writer.write(call))
+
+
+def takes_error(errback: Any, app: Any) -> bool:
+    """Whether a worker of an app gives an errback the request, the error and the traceback."""
+    task = app.tasks.get(errback.task)
+    header = getattr(task, "__header__", None)
+    if header is None or isinstance(header, partial):
+        return False
+    return bool(app.backend._errback_arity_greater(errback, 1))  # of celery.backends.base
 
 
 def plain(meta: dict[str, Any]) -> bool:

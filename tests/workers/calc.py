@@ -139,6 +139,16 @@ def note(task_id: str, path: str) -> None:
         lines.write(f"{task_id}\n")
 
 
+@app.task(name="calc.handle")
+def handle(request: Any, exc: Exception, traceback: Any, path: str) -> None:
+    """Append a line to a file: what an errback is told that takes more than an id."""
+    names = ("id", "task", "args", "root_id", "parent_id")
+    told = {name: getattr(request, name, None) for name in names}
+    line = {**told, "error": [type(exc).__name__, str(exc)], "traceback": traceback and "there"}
+    with Path(path).open("a") as lines:
+        lines.write(json.dumps(line) + "\n")
+
+
 @app.task(name="calc.late", acks_late=True)
 def late(path: str, gate: str) -> int:
     """Do as calc.count, end when the other file is there, and be acknowledged only then."""

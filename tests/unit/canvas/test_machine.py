@@ -181,12 +181,13 @@ def test_the_errback_of_a_guard_is_called_once_and_that_of_an_unsent_step_by_the
     errback.end = nodes.join([one, two])
     machine = machine_of(nodes)
     machine.begin(0.0)
-    machine.landed(one.index, 1, failure(), 1.0)  # its worker has told its own errback
-    machine.landed(two.index, 1, failure(Unavailable("not sent")), 1.0)
+    told, unsent = RemoteError("no"), Unavailable("not sent")
+    machine.landed(one.index, 1, failure(told), 1.0)  # its worker has told its own errback
+    machine.landed(two.index, 1, failure(unsent), 1.0)
     called = of(CallErrback, machine.take())
     assert called == [
-        CallErrback(one.index, errback.end.index, errback.signature),
-        CallErrback(two.index, two.index, own),
+        CallErrback(one.index, errback.end.index, errback.signature, told),
+        CallErrback(two.index, two.index, own, unsent),
     ]
 
 
@@ -383,5 +384,6 @@ def test_a_run_goes_the_same_way_when_its_state_is_written_and_read(
         world = World(machine, seed, reread=reread)
         world.run()
         states = world.machine.course.states
-        ways.append((world.sent, states, world.errbacks, list(map(repr, world.decisions))))
+        told = [list(map(repr, each)) for each in (world.errbacks, world.decisions)]
+        ways.append((world.sent, states, told))
     assert ways[0] == ways[1]
