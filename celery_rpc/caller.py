@@ -62,7 +62,7 @@ class LiveCaller:
         self.transport = transport or BrokerTransport(
             options,
             self.errors,
-            lambda call, refusal: known_elsewhere(self.fleet, call, refusal),
+            lambda call, refusal, since: known_elsewhere(self.fleet, call, refusal, since),
         )
         self.clock = Clock()
         self.fleet = Fleet(self.transport.broadcast, self.transport.unexpect, options, first)

@@ -13,11 +13,14 @@ from celery_rpc.transport.again import Known
 FRESH = 5.0
 
 
-def known_elsewhere(fleet: Fleet, call: Call, refusal: NoSuchTask) -> Known:
+def known_elsewhere(fleet: Fleet, call: Call, refusal: NoSuchTask, since: float) -> Known:
     """Return which workers have a task that one refused; complete the refusal.
 
     The workers are asked where what is known of them does not explain the refusal, or is not fresh.
     Refused calls share such a sweep, and the fleet bounds how many there are.
+
+    Args:
+        since: when the refusal came, on the monotonic clock.
     """
     queue, task = call.address.queue, call.task
 
@@ -26,7 +29,7 @@ def known_elsewhere(fleet: Fleet, call: Call, refusal: NoSuchTask) -> Known:
         is_fresh = abs(time() - catalog.taken_at) < FRESH
         return (is_fresh and service is not None and task in service.partial) or None
 
-    if fleet.find(some_have_it):
+    if fleet.find(some_have_it, since=since):
         return Known.BY_SOME
     service = fleet.peek().services.get(queue)
     if service is None:

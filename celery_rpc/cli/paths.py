@@ -16,7 +16,7 @@ from celery_rpc.model import Catalog, Service, TaskSpec
 from celery_rpc.proxy import TaskProxy, find_task
 
 #: Seconds that completing a name may take.
-COMPLETION_WINDOW = 0.5
+COMPLETION_WINDOW = 1.0
 
 
 class Place(NamedTuple):

@@ -145,11 +145,14 @@ class Fleet:
             self._sign()
         return self._catalog
 
-    def find(self, seek: Callable[[Catalog], T | None]) -> T | None:
+    def find(self, seek: Callable[[Catalog], T | None], *, since: float | None = None) -> T | None:
         """Look for something in the catalog, and wait for workers to name it.
 
         Returns it as soon as one worker has; None when a sweep that began after the question has
         ended without it.
+
+        Args:
+            since: when the question came up, on the monotonic clock; None: now.
 
         Raises:
             DiscoveryError: the workers could not be asked.
@@ -158,7 +161,8 @@ class Fleet:
         if found is not None:
             self._refresh_when_old()
             return found
-        sweep = self._ask(paced=True)
+        begun = self._begun_since(since) if since is not None else None
+        sweep = begun or self._ask(paced=True)
         self._wait(sweep, lambda: seek(self._catalog) is not None)
         found = seek(self._catalog)
         if found is None:
@@ -227,6 +231,12 @@ class Fleet:
 
     def _not_closed(self) -> list[Sweep]:
         return [sweep for sweep in self._running if not sweep.closed]
+
+    def _begun_since(self, since: float) -> Sweep | None:
+        """Return the newest sweep, if it began after a time and has not failed."""
+        running = self._running
+        newest = running[-1] if running else None
+        return newest if newest and newest.asked_at >= since and not newest.error else None
 
     def _ask(self, *, paced: bool = False) -> Sweep:
         """Return a sweep that begins from now on; all who ask until it does share it.

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
+from time import monotonic
 from weakref import WeakKeyDictionary
 
 from celery_rpc.call import Call
@@ -31,8 +32,9 @@ class Known(Enum):
     BY_ALL = "all that have answered: there may be one that has not"
 
 
-#: Finds out which workers have the task that one refused; completes the refusal.
-KnownElsewhere = Callable[[Call, NoSuchTask], Known]
+#: Finds out which workers have the task that one refused, since when (on the monotonic clock);
+#: completes the refusal.
+KnownElsewhere = Callable[[Call, NoSuchTask, float], Known]
 
 
 @dataclass(slots=True)
@@ -40,6 +42,8 @@ class Refusals:
     """What is known of the refusals of one call."""
 
     pause: float = 0.0
+    #: When the last one came, on the monotonic clock.
+    came_at: float = 0.0
     #: How many came one after the other although all workers have the task.
     strange: int = 0
 
@@ -58,6 +62,7 @@ class Again:
         """Send a call again after a pause, or end it with the refusal."""
         first, longest = PAUSE
         refusals = self._refusals.setdefault(pending, Refusals())
+        refusals.came_at = monotonic()
         refusals.pause = min(longest, refusals.pause * 2 or first)
         self._clock.after(refusals.pause, partial(self._try, pending, refusal, refusals))
 
@@ -77,7 +82,7 @@ class Again:
         call, error = pending.call, refusal.error
         if call is None or not isinstance(error, NoSuchTask):
             return False
-        known = self._known_elsewhere(call, error)
+        known = self._known_elsewhere(call, error, refusals.came_at)
         refusals.strange = refusals.strange + 1 if known is Known.BY_ALL else 0
         return known is not Known.BY_NONE and refusals.strange <= MAX_STRANGE
 

@@ -35,7 +35,7 @@ class BrokerTransport(TableTransport):
         self,
         options: ClientOptions,
         registry: Registry,
-        known_elsewhere: KnownElsewhere = lambda call, refusal: Known.BY_NONE,
+        known_elsewhere: KnownElsewhere = lambda call, refusal, since: Known.BY_NONE,
     ) -> None:
         self.options = options
         self._registry = registry

@@ -22,7 +22,7 @@ def complete(*words: str, **variables: str) -> list[str]:
 
 
 def await_offer(expected: list[str], *words: str, **variables: str) -> None:
-    """Complete until this is offered: it takes half a second, and busy workers answer later."""
+    """Complete until this is offered: it takes a second at most, and busy workers answer later."""
     wait_until(
         lambda: complete(*words, **variables) == expected, timeout=SECONDS, what=f"{expected}"
     )

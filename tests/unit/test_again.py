@@ -31,7 +31,7 @@ def refused(known: list[Known], deadline: Deadline = NEVER) -> Iterator[tuple[Pe
         sent.append(pending.id)
         again.put(pending, REFUSED)
 
-    again = Again(lambda call, refusal: next(found), send)
+    again = Again(lambda call, refusal, since: next(found), send)
     again.put(pending, REFUSED)
     yield pending, sent
     again.close()
