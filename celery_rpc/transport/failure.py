@@ -74,13 +74,17 @@ def read_failure(result: Any, traceback: Any) -> Failure:
 
 
 def unwrapped(module: str, name: str, args: tuple[Any, ...], traceback: str) -> Failure:
-    """Return the exception that Celery has wrapped: module, name, arguments and repr."""
+    """Return the exception that Celery has wrapped: module, name, arguments and repr.
+
+    Arguments of which one is no JSON are sent as the repr of all of them.
+    """
     text = to_text(args)
     for _ in range(MAX_WRAPPERS):
-        if dotted(module, name) != WRAPPER or len(args) != 4 or not isinstance(args[2], list):
+        if dotted(module, name) != WRAPPER or len(args) != 4 or not isinstance(args[2], list | str):
             break
-        module, name, args, text = str(args[0]), str(args[1]), tuple(args[2]), str(args[3])
-        if args:
+        module, name, inner, text = str(args[0]), str(args[1]), args[2], str(args[3])
+        args = to_args(inner)
+        if args and not isinstance(inner, str):
             text = usual_texts(args)[0]
     return Failure(module, name, args, text, traceback)
 

@@ -9,7 +9,7 @@ import pytest
 
 from celery_rpc import CallCancelled, NoSuchTask, RemoteError, WorkerLost, chord, connect, group
 from tests.servers import Broker, Worker
-from tests.workers.failing import Declined, Keyed, Plain, Shop, Spoken
+from tests.workers.failing import Declined, Keyed, Missing, Plain, Shop, Spoken
 
 #: Celery's exceptions with arguments, as a task may raise them.
 CELERYS: list[tuple[Any, ...]] = [
@@ -31,6 +31,10 @@ def failing(broker: Broker) -> Iterator[Any]:
         connect(worker.wait_ready().broker_url) as client,
     ):
         yield client.failing
+
+
+#: What clients know by its class.
+ERRORS = [Declined, Shop.Denied, Shop.Closed, Keyed, Missing, Plain, Spoken]
 
 
 def raises(call: Any, *args: Any) -> RemoteError:
@@ -121,24 +125,23 @@ def exercise(client: Any, queue: str) -> None:
         assert str(caught.value) == text
     assert str(raises(fail, "pydantic")).startswith("2 validation errors for Order\namount\n")
     assert str(raises(fail, "pydantic")).endswith("/v/string_type")
+    with pytest.raises(Missing, match=r"Missing\('missing', PosixPath\('/there'\)\)"):
+        client[queue]["failing.miss"].options(timeout=20)("/there")
 
 
 def test_exceptions_are_themselves(broker: Broker, failing: Any) -> None:
-    with connect(
-        broker.url, errors=[Declined, Shop.Denied, Shop.Closed, Keyed, Plain, Spoken]
-    ) as c:
+    with connect(broker.url, errors=ERRORS) as c:
         exercise(c, "failing")
 
 
 @pytest.mark.watchdog(300)
 def test_exceptions_of_older_celeries_are_themselves(broker: Broker, other_celery: Path) -> None:
-    errors = [Declined, Shop.Denied, Shop.Closed, Keyed, Plain, Spoken]
     queue = other_celery.parent.parent.name
     with (
         Worker.start(
             "tests.workers.failing", broker.url, [queue], pool="threads", python=other_celery
         ) as worker,
-        connect(worker.wait_ready().broker_url, errors=errors) as client,
+        connect(worker.wait_ready().broker_url, errors=ERRORS) as client,
     ):
         exercise(client, queue)
 

@@ -158,11 +158,18 @@ def test_wrappers_are_opened_to_what_is_inside(depth: int) -> None:
     assert (failure.type, failure.args, failure.text) == ("shop.Declined", ("stolen",), "stolen")
 
 
+def test_arguments_that_are_no_json_are_one_text() -> None:
+    result = {**wrapped(1), "exc_message": ["shop", "Declined", "({1},)", "Declined({1})"]}
+    failure = read_failure(result, "Traceback")
+    assert failure.type == "shop.Declined"
+    assert (failure.args, failure.text) == (("({1},)",), "Declined({1})")
+
+
 def test_wrappers_without_end_stay_wrappers() -> None:
     assert read_failure(wrapped(MAX_WRAPPERS + 1), "Traceback").type == WRAPPER
 
 
-@pytest.mark.parametrize("message", [None, [], ["a"], ["a", "b", "c", "d"], {"a": 1}, "text", 5])
+@pytest.mark.parametrize("message", [None, [], ["a"], ["a", "b", 5, "d"], {"a": 1}, "text", 5])
 def test_a_wrapper_of_another_form_stays_as_it_is(message: Any) -> None:
     failure = read_failure({**wrapped(1), "exc_message": message}, "Traceback")
     assert failure.type == WRAPPER

@@ -56,6 +56,13 @@ class Mute(Exception):
         raise RuntimeError("no text")
 
 
+class Missing(Exception):
+    """It can neither be pickled nor be written as JSON."""
+
+    def __init__(self, *, path: Path) -> None:
+        super().__init__("missing", path)
+
+
 class Refused(ValueError):
     """It cannot be pickled, but its base can."""
 
@@ -190,6 +197,12 @@ WAYS: dict[str, Callable[[], Any]] = {
 def fail(way: str) -> Any:
     """Fail in this way."""
     return WAYS[way]()
+
+
+@app.task(name="failing.miss")
+def miss(path: str) -> None:
+    """Miss a file."""
+    raise Missing(path=Path(path))
 
 
 @app.task(name="failing.raise_celerys")
