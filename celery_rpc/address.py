@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+#: How the names of clients' reply queues begin.
+REPLIES = "celery-rpc.reply."
+
 
 @dataclass(frozen=True, slots=True)
 class Address:

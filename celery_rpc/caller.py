@@ -213,8 +213,7 @@ class LiveCaller:
 
     def _reply(self, pending: Pending, target: Target) -> Reply[Any]:
         reply: Reply[Any] = Reply(pending, self)
-        ignored = target.options.ignore_result
-        reply.ignored = target.spec.ignore_result if ignored is None else ignored
+        reply.ignored = self.contracts.ignores(target)
         return reply
 
     def _no_such_service(self, queue: str) -> NoSuchService:
@@ -362,11 +361,11 @@ class LiveCaller:
             spec = self._spec(queue, task)
             if spec is None:
                 return not step.options.ignore_result
-            self.contracts.check_answer(Target(spec, step.address, step.options), blocking=False)
+            target = Target(spec, step.address, step.options)
+            self.contracts.check_answer(target, blocking=False)
         except RpcError as error:
             raise CanvasError(f"{step.label} cannot run: {error}") from error
-        ignored = step.options.ignore_result
-        return not (spec.ignore_result if ignored is None else ignored)
+        return not self.contracts.ignores(target)
 
     def bind_step(self, step: "Step") -> tuple[Sequence[Any], Mapping[str, Any]]:
         """Give the arguments of a step as they are sent, as far as its signature is known.

@@ -4,11 +4,12 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from celery_rpc.backends import RPC, heard, mismatch
 from celery_rpc.call import Decode, Target
 from celery_rpc.config import UNSET, ClientOptions
 from celery_rpc.discovery.source import Fleet
 from celery_rpc.errors import ArgumentsError, BackendMismatch
-from celery_rpc.url import masked
+from celery_rpc.model import TaskSpec
 
 if TYPE_CHECKING:
     from celery_rpc.binding import Arguments, Binding
@@ -118,6 +119,17 @@ class Contracts:
         binding = self.of(target)
         return None if binding is None else binding.read
 
+    def ignores(self, target: Target) -> bool:
+        """Whether no reply comes: the caller wants none, or the task gives none."""
+        ignored = target.options.ignore_result
+        if ignored is None:
+            return target.spec.ignore_result and not self._answers(target.spec)
+        return ignored
+
+    def _answers(self, spec: TaskSpec) -> bool:
+        """Whether the workers of a task answer this client, wherever they keep its results."""
+        return spec.answers and self._options.backend == RPC
+
     def check_answer(self, target: Target, blocking: bool) -> None:
         """Refuse to wait for a reply that cannot come.
 
@@ -125,19 +137,19 @@ class Contracts:
             BackendMismatch: the workers send results elsewhere, or nowhere.
         """
         spec, ignored = target.spec, target.options.ignore_result
-        if ignored or spec.backend is None:
+        if ignored or spec.backend is None or self._answers(spec):
             return
-        if spec.ignore_result and ignored is None:
-            if blocking:
-                raise BackendMismatch(
-                    f"{spec.name} ignores its result, so no reply would come: send it by .delay(), "
-                    "or ask for the result by .options(ignore_result=False)"
-                )
+        unstored = spec.ignore_result and ignored is None
+        if unstored and not blocking:
             return
-        wanted = "rpc" if self._options.backend == "rpc://" else "redis"
-        if spec.backend != wanted:
+        if unstored and not spec.answers:
             raise BackendMismatch(
-                f"the workers of {spec.name} keep results in {spec.backend!r}, this client listens "
-                f"to {masked(self._options.backend)!r}: set their result_backend to 'rpc://', or "
-                "connect(backend=...) to theirs; .options(ignore_result=True) sends without a reply"
+                f"{spec.name} ignores its result, so no reply would come: send it by .delay(), "
+                "ask for the result by .options(ignore_result=False), or let the service "
+                "answer, by celery_rpc.worker.expose(app) in its code"
+            )
+        if unstored or spec.backend != heard(self._options.backend):
+            kind = spec.replies or spec.backend
+            raise BackendMismatch(
+                mismatch(spec.name, target.address.queue, kind, self._options.backend)
             )

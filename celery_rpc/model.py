@@ -41,6 +41,18 @@ class TaskSpec:
     digest: str | None = None
     #: None: not known, or not asked for yet.
     signature: TaskSignature | None = None
+    #: Whether its workers also answer callers, whatever the backend (celery_rpc.worker.expose).
+    answers: bool = False
+
+    @property
+    def replies(self) -> str | None:
+        """Where a caller's reply comes from: as ``backend``, or rpc where its workers answer."""
+        return "rpc" if self.answers else self.backend
+
+    @property
+    def silent(self) -> bool:
+        """Whether no reply comes unless it is asked for."""
+        return self.ignore_result and not self.answers
 
     @property
     def level(self) -> Level:

@@ -26,6 +26,7 @@ ROOMS: dict[str, set[str]] = {
     "file": set(),
     "url": {"errors"},
     "config": {"errors", "url"},
+    "backends": {"url"},
     "signature": set(),
     "algebra": set(),
     "model": {"address", "signature"},
@@ -39,7 +40,7 @@ ROOMS: dict[str, set[str]] = {
     "codec": {"schema", "signature"},
     "binding": {"codec", "errors", "plain", "signature"},
     "declared": {"errors", "signature"},
-    "contracts": {"binding", "call", "config", "discovery", "errors", "url"},
+    "contracts": {"backends", "binding", "call", "config", "discovery", "errors", "model"},
     "settings": {"config", "errors", "url"},
     "retry": {"config", "deadline", "errors"},
     "checks": {"config", "errors", "retry"},
@@ -86,7 +87,7 @@ ROOMS: dict[str, set[str]] = {
         "pending", "reply", "transport", "url",
     },
     "cli": {
-        "__init__", "address", "binding", "client", "codegen", "config", "deadline",
+        "__init__", "address", "backends", "binding", "client", "codegen", "config", "deadline",
         "discovery.diff", "discovery.rules", "discovery.saved", "errors", "file", "model", "proxy",
         "reply", "settings", "signature", "testing", "transport", "url", "worker",
     },
@@ -100,13 +101,14 @@ ROOMS: dict[str, set[str]] = {
 #: Distribution's package -> who may import it.
 FOREIGN: dict[str, set[str]] = {
     "celery": {
-        "errors", "reply", "canvas", "transport.message", "testing.memory", "worker.expose",
+        "errors", "reply", "canvas", "transport.message", "testing.memory",
+        "worker.answers", "worker.expose", "worker.handover", "worker.replies",
         "cli.doctor", "cli.origin",
     },
     "kombu": {
         "encoding", "transport.amqp", "transport.kombu", "transport.message",
         "transport.received", "transport.redis",
-        "testing.memory", "canvas.error_json", "canvas.run_json",
+        "testing.memory", "canvas.error_json", "canvas.run_json", "worker.replies",
     },
     "redis": {"transport.endpoint", "transport.redis", "transport.resp", "transport.wire"},
     "amqp": {

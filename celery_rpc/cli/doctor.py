@@ -1,6 +1,7 @@
 """``doctor``: what is wrong, and what to do about it."""
 
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,11 +12,12 @@ import celery
 import click
 
 from celery_rpc.address import Address
+from celery_rpc.backends import heard, problem, remedies, replying
 from celery_rpc.cli.connection import Session, open_session
 from celery_rpc.cli.failure import say
 from celery_rpc.cli.leftovers import Leftovers, bound_queues, clean, find_leftovers
 from celery_rpc.cli.options import connection_options, json_option
-from celery_rpc.cli.output import Cell, Row, count, print_json, print_table
+from celery_rpc.cli.output import Cell, Row, count, escaped, print_json, print_table
 from celery_rpc.cli.paths import complete_queue
 from celery_rpc.config import ClientOptions
 from celery_rpc.deadline import Deadline
@@ -56,6 +58,8 @@ class Finding:
     severity: Severity
     text: str
     remedy: str = ""
+    #: A command that ends it, to be pasted.
+    paste: str = ""
 
     @property
     def bad(self) -> bool:
@@ -107,6 +111,9 @@ def show(findings: Sequence[Finding], as_json: bool) -> None:
     ]
     if rows:
         print_table(["", "FOUND", "REMEDY"], rows)
+    commands = [each.paste for each in ordered if each.paste]
+    if commands:
+        click.echo(f"\nto paste: {escaped(commands[-1])}")
 
 
 # ----- here
@@ -178,33 +185,36 @@ def check_fleet(session: Session, queues: Sequence[str]) -> Iterator[Finding]:
 
 def check_service(service: Service, backend: str) -> Iterator[Finding]:
     """Look at where results go, and at tasks on which the workers differ."""
-    wanted = "rpc" if backend == "rpc://" else "redis"
-    told = [task for task in service.public.values() if task.backend and not task.ignore_result]
-    for other in sorted({task.backend for task in told if task.backend} - {wanted}):
-        names = some(task.name for task in told if task.backend == other)
+    kinds: dict[str, list[str]] = {}
+    for task in service.public.values():
+        if task.replies and not task.silent:
+            kinds.setdefault(task.replies, []).append(task.name)
+    for kind in sorted(kinds.keys() - {heard(backend)}):
+        ways = remedies(service.queue, kind, backend)
         yield Finding(
             Severity.ERROR,
-            f"results of {names} go to {other!r}, this client listens to {wanted!r}",
-            "set their result_backend to 'rpc://', or use --backend",
+            problem(some(kinds[kind]), kind, backend),
+            "; or ".join(ways),
+            paste="" if kind == "rpc" else replying(f"{service.queue}-rpc"),
         )
-    silent = [task.name for task in service.public.values() if task.ignore_result]
+    silent = [task.name for task in service.public.values() if task.silent]
     if silent:
         yield Finding(
             Severity.NOTE,
             f"{some(silent)} on {service.queue}: ignores its result",
-            "send without waiting: celery-rpc call --no-wait",
+            "send without waiting: celery-rpc call --no-wait; or let it answer: expose(app)",
         )
-    for task, nodes in service.partial.items():
+    for name, nodes in service.partial.items():
         yield Finding(
             Severity.WARNING,
-            f"{task} is only on {some(sorted(nodes))}, of {len(service.workers)} workers of "
+            f"{name} is only on {some(sorted(nodes))}, of {len(service.workers)} workers of "
             f"{service.queue}",
             "run one version of the service; until then calls are tried again",
         )
-    for task, digests in service.skewed.items():
+    for name, digests in service.skewed.items():
         yield Finding(
             Severity.WARNING,
-            f"{task} has {len(digests)} signatures on {service.queue}",
+            f"{name} has {len(digests)} signatures on {service.queue}",
             "run one version of the service; until then wrong arguments reach its workers",
         )
 
@@ -255,6 +265,7 @@ def check_queues(session: Session, catalog: Catalog, queues: Sequence[str]) -> I
                 Severity.ERROR,
                 f"{count(messages, 'message')} in queue {queue}, and no worker listens",
                 f"start a worker with -Q {queue}, or celery purge -Q {queue}",
+                paste=f"celery -A APP worker -Q {shlex.quote(queue)}",
             )
 
 

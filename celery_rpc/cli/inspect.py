@@ -237,7 +237,7 @@ def remark(service: Service, task: TaskSpec) -> str:
         remarks.append(f"skewed: {len(service.skewed[task.name])} signatures")
     if task.name in service.partial:
         remarks.append(f"partial: {', '.join(sorted(service.partial[task.name]))}")
-    if task.ignore_result:
+    if task.silent:
         remarks.append("no result")
     return "; ".join(remarks)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from celery_rpc.address import REPLIES
 from celery_rpc.deadline import Deadline
 from celery_rpc.transport.redis import RedisLink
 
@@ -12,7 +13,6 @@ from celery_rpc.transport.redis import RedisLink
 PIDBOX = ".reply.celery.pidbox"
 IDLE = 60
 
-OURS = "celery-rpc.reply."
 PARTS = (".alive", ".taken")
 
 #: Keys that one SCAN looks at, and seconds after which the search ends.
@@ -39,7 +39,7 @@ class Leftovers:
 def find_leftovers(link: RedisLink) -> Leftovers:
     """Look for what was left behind; reads only."""
     deadline = Deadline.after(SEARCH)
-    ours = set(scan(link, f"{OURS}*", deadline))
+    ours = set(scan(link, f"{REPLIES}*", deadline))
     replies = {key.removesuffix(".taken") for key in ours if not key.endswith(".alive")}
     dead = [
         part

@@ -125,11 +125,12 @@ def listed(names: list[str]) -> str:
 
 def task_differences(old: TaskSpec, new: TaskSpec) -> Iterator[Difference]:
     """Give what differs between two versions of a task."""
-    if old.backend and new.backend and old.backend != new.backend:
-        yield _task("BACKEND_CHANGED", f"{old.backend} -> {new.backend}")
-    if old.ignore_result != new.ignore_result:
-        effects = None if new.ignore_result else NOBODY
-        text = "it gives no result now" if new.ignore_result else "it gives a result now"
+    if old.replies and new.replies and old.replies != new.replies:
+        effects = NOBODY if new.answers else None  # who listens to the old backend still can
+        yield _task("BACKEND_CHANGED", f"{old.replies} -> {new.replies}", effects)
+    if old.silent != new.silent:
+        effects = None if new.silent else NOBODY
+        text = "it gives no result now" if new.silent else "it gives a result now"
         yield _task("IGNORE_RESULT_CHANGED", text, effects)
     if old.signature is None or new.signature is None:
         if old.signature is not new.signature:

@@ -21,15 +21,16 @@ MAX_WORKERS = 10_000
 MAX_ALL_TASKS = 1_000_000
 MAX_DIAGNOSTICS = 1_000
 
-#: What every worker is asked about its tasks: public attributes of every Celery task, and the one
-#: that celery_rpc.worker adds.
-TASK_ITEMS = ("backend", "ignore_result", "rpc_digest")
+#: What every worker is asked about its tasks: public attributes of every Celery task, and
+#: those that celery_rpc.worker adds.
+TASK_ITEMS = ("backend", "ignore_result", "rpc_answers", "rpc_digest")
 
-_BACKEND = re.compile(r"<(?:[\w.]+\.)?(\w+) object at 0x[0-9a-fA-F]+>")
+_BACKEND = re.compile(r"<(?:([\w.]+)\.)?(\w+) object at 0x[0-9a-fA-F]+>")
 _TASK = re.compile(
     r"(?P<name>.*?)"
     r"(?: \[(?:backend=(?P<backend><[\w. ]+ object at 0x[0-9a-fA-F]+>))?"
     r" ?(?:ignore_result=(?P<ignore>True|False))?"
+    r" ?(?:rpc_answers=(?P<answers>True))?"
     r" ?(?:rpc_digest=(?P<digest>[^\]\s]*))?\])?",
     re.DOTALL,
 )
@@ -130,6 +131,7 @@ def to_task(answer: Any) -> TaskSpec:
         backend=to_backend(match["backend"]),
         ignore_result=match["ignore"] == "True",
         digest=digest if digest and DIGEST.fullmatch(digest) else None,
+        answers=match["answers"] is not None,
     )
 
 
@@ -138,7 +140,8 @@ def to_backend(shown: str | None) -> str | None:
     match = _BACKEND.fullmatch(shown or "")
     if match is None:
         return None
-    return _BACKENDS.get(match[1], match[1].removesuffix("Backend").lower())
+    name = _BACKENDS.get(match[2], match[2].removesuffix("Backend").lower())
+    return f"django-{name}" if (match[1] or "").startswith("django_celery_results.") else name
 
 
 def checked_name(name: Any, what: str) -> str:

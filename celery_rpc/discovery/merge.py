@@ -136,15 +136,18 @@ def gathered(
 
 def prevailing(versions: Versions) -> TaskSpec:
     """Give what most workers say of a task, of those that publish its signature if any does."""
-    return min(
+    most = min(
         versions,
         key=lambda spec: (spec.digest is None, -len(versions[spec]), spec.digest or "", str(spec)),
     )
+    # Any worker may take the call: that it is answered is true only where each of them does so.
+    answered = all(spec.replies == "rpc" and not spec.silent for spec in versions)
+    return replace(most, answers=most.answers and answered)
 
 
 def disputes(versions: Versions) -> list[str]:
     """Say how workers differ on where the results of a task go."""
-    answers = sorted({f"{spec.backend}, ignored: {spec.ignore_result}" for spec in versions})
+    answers = sorted({f"{spec.replies}, ignored: {spec.silent}" for spec in versions})
     return [f"results go to {' and to '.join(answers)}"] if len(answers) > 1 else []
 
 

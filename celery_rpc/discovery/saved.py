@@ -30,7 +30,7 @@ MAX_SIZE = 64 * 1024 * 1024
 MAX_SERVICES = 10_000
 
 SERVICE_KEYS = ("arguments", "exchange", "exchange_type", "routing_key", "tasks")
-TASK_KEYS = ("backend", "digest", "ignore_result", "level", "signature")
+TASK_KEYS = ("answers", "backend", "digest", "ignore_result", "level", "signature")
 
 
 class Misplaced(ValueError):
@@ -68,6 +68,8 @@ def _plain_service(service: Service) -> dict[str, Any]:
 
 def _plain_task(task: TaskSpec) -> dict[str, Any]:
     plain: dict[str, Any] = {"ignore_result": task.ignore_result, "level": str(task.level)}
+    if task.answers:
+        plain["answers"] = True
     if task.backend is not None:
         plain["backend"] = task.backend
     if task.digest is not None:
@@ -198,18 +200,16 @@ def _to_service(queue: str, plain: Any, where: str) -> Service:
 def _to_task(name: str, plain: Any, where: str) -> TaskSpec:
     fields = _object(plain, where)
     _check_keys(fields, TASK_KEYS, where)
-    ignored = fields.get("ignore_result", False)
-    if not isinstance(ignored, bool):
-        raise Misplaced(f"{where}.ignore_result", "must be true or false")
     digest = _text(fields, "digest", where)
     if digest is not None and not DIGEST.fullmatch(digest):
         raise Misplaced(f"{where}.digest", f"is no digest: {digest[:40]!r}")
     task = TaskSpec(
         name=name,
         backend=_text(fields, "backend", where),
-        ignore_result=ignored,
+        ignore_result=_truth(fields, "ignore_result", where),
         digest=digest,
         signature=_to_signature(fields["signature"], where) if "signature" in fields else None,
+        answers=_truth(fields, "answers", where),
     )
     level = fields.get("level", task.level)
     if level != task.level:
@@ -244,6 +244,13 @@ def _text(fields: Mapping[str, Any], name: str, where: str) -> str | None:
         return None
     if not isinstance(value, str) or len(value) > 255 or not (value.isprintable() or not value):
         raise Misplaced(f"{where}.{name}", "must be a text of at most 255 printable characters")
+    return value
+
+
+def _truth(fields: Mapping[str, Any], name: str, where: str) -> bool:
+    value = fields.get(name, False)
+    if not isinstance(value, bool):
+        raise Misplaced(f"{where}.{name}", "must be true or false")
     return value
 
 

@@ -114,7 +114,7 @@ class EnvelopeWriter:
             own["headers"] = dict(traced)
         properties: dict[str, Any] = {
             "correlation_id": call.id,
-            "reply_to": options.reply_to or self.reply_to,
+            "reply_to": options.reply_to or ("" if options.ignore_result else self.reply_to),
         }
         if options.priority is not None:
             properties["priority"] = options.priority

@@ -45,6 +45,7 @@ def catalog_of_app(app: Any, *, queue: str | None = None) -> Catalog:
             ignore_result=bool(task.ignore_result),
             digest=digest(signature),
             signature=signature,
+            answers=bool(getattr(app, "rpc_answers", False)),
         )
     services = {
         queue: Service(queue, addresses[queue], frozenset(), tasks)

@@ -1,7 +1,8 @@
-"""Expose: two public attributes on every task, which the stock ``registered`` command returns."""
+"""Expose: what a service adds by one line: its signatures, and answers to its callers."""
 
 from typing import Any
 
+from celery import Celery, signals
 from celery.app.task import Task
 
 from celery_rpc.model import BUILTIN_PREFIX
@@ -19,28 +20,25 @@ class Published:
     A worker that nobody asks pays nothing: pydantic is not even imported.
     """
 
-    #: True once every app of the process is exposed.
-    everywhere = False
-
     def __init__(self, part: int) -> None:
         self.part = part
 
     def __get__(self, task: Any, owner: Any = None) -> str | None:
         # None is what the registered command leaves out.
-        if task is None or not self.covers(task):
+        if task is None or not is_exposed(task):
             return None
         kept = vars(task).get(KEPT)
         if kept is None:
             kept = vars(task)[KEPT] = published(task)
         return str(kept[self.part])
 
-    @classmethod
-    def covers(cls, task: Any) -> bool:
-        """Tell whether a task is one of those that were exposed."""
-        name = getattr(task, "name", None)
-        if not isinstance(name, str) or name.startswith(BUILTIN_PREFIX):
-            return False
-        return cls.everywhere or bool(getattr(task.app, "rpc_exposed", False))
+
+def is_exposed(task: Any) -> bool:
+    """Whether a task is one of those that were exposed."""
+    name = getattr(task, "name", None)
+    if not isinstance(name, str) or name.startswith(BUILTIN_PREFIX):
+        return False
+    return bool(getattr(task.app, "rpc_exposed", False))
 
 
 def published(task: Any) -> tuple[str, str]:
@@ -49,21 +47,32 @@ def published(task: Any) -> tuple[str, str]:
     return digest(text), text
 
 
-def expose(app: Any = None, *, version: str = "") -> None:
-    """Publish the signatures of an app's tasks to whoever can reach its broker.
+def expose(app: Any = None, *, version: str = "", answer: bool = True) -> None:
+    """Publish the signatures of an app's tasks to whoever can reach its broker, and answer callers.
 
-    Nothing is done until a worker is asked for them. Celery's own tasks are not described.
+    Nothing is done until a worker starts, or is asked for signatures. Celery's own tasks are not
+    described.
 
     Args:
         app: the Celery app; left out: every app of this process.
         version: what the service calls its present version.
+        answer: whether workers answer the clients of celery-rpc also where the app keeps its
+            results elsewhere, or keeps none.
     """
-    if app is None:
-        Published.everywhere = True
-    else:
-        app.rpc_exposed = True
-        if version:
-            app.rpc_version = version
+    exposed: Any = Celery if app is None else app
+    exposed.rpc_exposed = True
+    exposed.rpc_answers = answer
+    if version:
+        exposed.rpc_version = version
     for part, attribute in enumerate(("rpc_digest", "rpc_schema")):
         if not isinstance(vars(Task).get(attribute), Published):
             setattr(Task, attribute, Published(part))
+    signals.worker_init.connect(start_answering)
+
+
+def start_answering(sender: Any = None, **_: object) -> None:
+    """Make a worker that starts answer, where its app was exposed so."""
+    if getattr(sender.app, "rpc_answers", False):
+        from celery_rpc.worker.answers import answer_for
+
+        answer_for(sender.app)

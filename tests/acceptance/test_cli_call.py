@@ -100,9 +100,12 @@ def test_a_deadline_is_5(url: str) -> None:
     assert done.stderr.startswith("error: no reply to mail.slow")
 
 
-def test_a_task_without_a_result_is_6_and_can_be_sent_without_waiting(url: str) -> None:
-    assert run("-b", url, "call", "mail.log", "hello").returncode == 6
-    done = run("-b", url, "call", "mail.log", "hello", "--no-wait")
+def test_results_that_go_elsewhere_are_6_and_a_call_can_be_sent_without_waiting(url: str) -> None:
+    elsewhere = ("-b", url, "--backend", url, "call", "mail.log", "hello")
+    done = run(*elsewhere)
+    assert (done.returncode, done.stdout) == (6, "")
+    assert "leave connect(backend=...) out" in done.stderr
+    done = run(*elsewhere, "--no-wait")
     assert done.returncode == 0
     assert uuid.UUID(done.stdout.strip())
 

@@ -14,7 +14,7 @@ def test_a_healthy_fleet_is_0(url: str) -> None:
     done = run("-b", url, "doctor")
     assert done.returncode == 0
     severities = [line.split("\t")[0] for line in done.stdout.splitlines()]
-    assert severities == ["ok", "ok", "note"]
+    assert severities == ["ok", "ok"]
     assert "5 services and 5 workers online" in done.stdout
 
 

@@ -10,7 +10,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "security.md"
 PASSWORD = "secret"
 
 #: How the names of the tests' queues begin: what the page calls "shop".
-QUEUES = ("by-", "calc", "lost", "odd.name", "on-default-exchange", "other", "rogue", "typed")
+QUEUES = (
+    "answering", "by-", "calc", "lost", "odd.name", "on-default-exchange", "other", "rogue",
+    "typed",
+)  # fmt: skip
 
 
 def limited_url(server: RabbitBroker | RedisBroker, url: str, user: str = "shop-client") -> str:

@@ -9,6 +9,7 @@ from celery_rpc.cli.doctor import (
     check_installation,
     check_leftovers,
     check_service,
+    show,
     some,
 )
 from celery_rpc.cli.leftovers import Leftovers, escape
@@ -48,6 +49,23 @@ def test_results_that_go_elsewhere_are_an_error() -> None:
     assert "mail.send" in mismatch.text
     assert "mail.log" not in mismatch.text
     assert "mail.log" in silent.text
+    assert mismatch.paste == "celery -A APP --result-backend rpc:// worker -Q mail-rpc"
+
+
+def test_workers_that_answer_may_keep_results_where_they_like() -> None:
+    tasks = [
+        TaskSpec("mail.send", "django-db", answers=True),
+        TaskSpec("mail.log", "disabled", ignore_result=True, answers=True),
+    ]
+    assert list(check_service(service(*tasks), "rpc://")) == []
+    [found] = check_service(service(*tasks), "redis://h")
+    assert "leave connect(backend=...) out" in found.remedy
+
+
+def test_the_last_line_is_one_to_paste(capsys: pytest.CaptureFixture[str]) -> None:
+    show([*check_service(service(TaskSpec("mail.send", "db")), "rpc://")], as_json=False)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "to paste: celery -A APP --result-backend rpc:// worker -Q mail-rpc"
 
 
 def test_celerys_own_tasks_are_left_out() -> None:

@@ -84,7 +84,7 @@ def test_near_versions_differ_often_and_by_many_rules() -> None:
     """The property above touches its subject: it is measured how often."""
     met, rules = Counter[bool](), set[str]()
 
-    @settings(max_examples=examples(150))
+    @settings(max_examples=examples(250))
     @given(near_versions())
     def measure(versions: tuple[Catalog, Catalog]) -> None:
         found = diff(*versions)

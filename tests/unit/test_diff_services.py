@@ -25,6 +25,12 @@ def test_rules_of_tasks() -> None:
     assert changes(plain, catalog(base, ignore_result=True)) == {"IGNORE_RESULT_CHANGED": CALLERS}
     assert changes(catalog(base, ignore_result=True), plain) == {"IGNORE_RESULT_CHANGED": NOBODY}
     assert changes(plain, catalog(base, backend="redis://")) == {"BACKEND_CHANGED": CALLERS}
+    [stored, answered] = [
+        Catalog({"q": replace(plain["q"], tasks={"q.task": TaskSpec("q.task", "db", answers=yes)})})
+        for yes in (False, True)
+    ]
+    assert changes(stored, answered)["BACKEND_CHANGED"] == NOBODY
+    assert changes(answered, stored)["BACKEND_CHANGED"] == CALLERS
     raising = catalog(base, throws=(Rejected,))
     assert changes(plain, raising) == {"ERROR_ADDED": NOBODY}
     assert changes(raising, plain) == {"ERROR_REMOVED": CALLERS}

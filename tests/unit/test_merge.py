@@ -34,7 +34,30 @@ def test_a_digest_is_read_beside_the_backend() -> None:
     text = f"a b [x] [backend={backend} ignore_result=True rpc_digest=0123456789abcdef]"
     assert to_task(text) == TaskSpec("a b [x]", "rpc", True, "0123456789abcdef")
     assert to_task("t [rpc_digest=0123456789abcdef]").digest == "0123456789abcdef"
+    answering = f"t [backend={backend} ignore_result=True rpc_answers=True rpc_digest=x]"
+    assert to_task(answering) == TaskSpec("t", "rpc", True, answers=True)
+    assert to_task("t [rpc_answers=True]") == TaskSpec("t", answers=True)
     assert to_task("t [ignore_result=False rpc_digest=evil]") == TaskSpec("t")
+
+
+def test_djangos_backends_are_told_from_celerys() -> None:
+    backend = "<django_celery_results.backends.database.DatabaseBackend object at 0x7f>"
+    assert to_task(f"t [backend={backend}]").backend == "django-db"
+    backend = "<celery.backends.database.DatabaseBackend object at 0x7f>"
+    assert to_task(f"t [backend={backend}]").backend == "db"
+
+
+def test_a_task_is_answered_where_each_of_its_workers_would() -> None:
+    answering = spec(backend="db", answers=True, ignore_result=True)
+    for others, answered in {
+        (): True,
+        (spec(backend="disabled", answers=True),): True,
+        (spec(backend="rpc"),): True,
+        (spec(backend="rpc", ignore_result=True),): False,
+        (spec(backend="db"),): False,
+    }.items():
+        reports = [report(f"n{n}", each) for n, each in enumerate((answering, answering, *others))]
+        assert merge(reports, signed=Signatures().of)["q"].tasks["t"].answers == answered
 
 
 def test_two_signatures_of_one_name_are_skew() -> None:

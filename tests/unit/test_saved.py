@@ -26,6 +26,7 @@ specs = st.builds(
     name=names,
     backend=st.sampled_from([None, "rpc", "redis"]),
     ignore_result=st.booleans(),
+    answers=st.booleans(),
     digest=st.none() | st.from_regex(r"[0-9a-f]{16}", fullmatch=True),
     signature=st.none() | signatures(),
 )
@@ -129,6 +130,7 @@ def test_what_cannot_be_read_or_written_is_said(tmp_path: Path) -> None:
         ({**plain(), "service": 1}, "'service' is unknown; did you mean 'services'?"),
         ({"celery_rpc_catalog": 1, "services": {"a\x1b": {}}}, "control characters"),
         (plain(ignore_result="no"), "services['q'].tasks['q.t'].ignore_result: must be true"),
+        (plain(answers=1), "services['q'].tasks['q.t'].answers: must be true"),
         (plain(digest="evil"), "is no digest"),
         (plain(backend=7), "must be a text"),
         (plain(level="schema"), "is 'schema', but what stands there is name"),
