@@ -12,6 +12,9 @@ from celery_rpc.pending import Callback, Outcome, Pending
 #: Calls that begin, and that end, in one round of an event loop: then it is the turn of others.
 ROUND = 50
 
+#: Seconds after which a round that has not ended is taken for broken off.
+STUCK = 1.0
+
 
 class LoopWaker:
     """Resolves futures of one event loop from other threads, many by one wake-up."""
@@ -21,6 +24,8 @@ class LoopWaker:
         self._loop = ref(loop)
         self._ready: deque[asyncio.Future[None]] = deque()
         self._scheduled = False
+        #: The number of the last round, and of the last that was not broken off.
+        self._round = self._ended = 0
 
     def wake(self, future: asyncio.Future[None]) -> None:
         """Resolve a future soon; a loop that was closed meanwhile is left alone."""
@@ -33,7 +38,9 @@ class LoopWaker:
         try:
             self._scheduled = True
             if loop is not None:
-                loop.call_soon_threadsafe(self._run)
+                self._round += 1
+                loop.call_soon_threadsafe(self._run, self._round)
+                loop.call_soon_threadsafe(self._make_up, self._round)
         except RuntimeError:  # the loop is closed: nobody awaits there any more
             self._ready.clear()
             self._scheduled = False
@@ -41,12 +48,18 @@ class LoopWaker:
             self._scheduled = False
             raise
 
-    def _run(self) -> None:
+    def _run(self, number: int) -> None:
         # Cleared first: whoever appends from now on schedules again, so nothing is left behind.
         self._scheduled = False
         resolve_some(self._ready)
         if self._ready and not self._scheduled:
             self._schedule()
+        self._ended = number
+
+    def _make_up(self, number: int) -> None:
+        """Run a round again that an exception, which the loop only logs, has broken off."""
+        if self._ended < number:
+            self._run(number)
 
 
 class Turnstile:
@@ -58,12 +71,15 @@ class Turnstile:
 
     def __init__(self) -> None:
         self._begun = 0
+        #: When the last round began: the next is begun by hand if an exception struck that one.
+        self._turned_at = 0.0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def enter(self) -> None:
         """Return when it is this call's turn to begin: at once, unless there is a crowd."""
         loop = asyncio.get_running_loop()
-        if self._begun == 0:
+        if self._begun == 0 or loop.time() > self._turned_at + STUCK:
+            self._turned_at = loop.time()
             loop.call_soon(self._next_round)
         if self._begun < ROUND:
             self._begun += 1
@@ -73,7 +89,9 @@ class Turnstile:
         await future
 
     def _next_round(self) -> None:
-        following = asyncio.get_running_loop().call_soon(self._next_round)
+        loop = asyncio.get_running_loop()
+        self._turned_at = loop.time()
+        following = loop.call_soon(self._next_round)
         self._begun = resolve_some(self._waiting)
         if not self._begun:
             following.cancel()

@@ -11,7 +11,6 @@ import ssl
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from threading import Lock
 from time import monotonic
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -29,6 +28,7 @@ from celery_rpc.errors import (
     RpcError,
     Unavailable,
 )
+from celery_rpc.mutex import Busy, Mutex
 from celery_rpc.transport import frames
 from celery_rpc.transport.amqp_errors import BROKEN, translated
 from celery_rpc.transport.base import Link, LinkDown, Receipt
@@ -37,7 +37,7 @@ from celery_rpc.transport.errands import Errands
 from celery_rpc.transport.inbound import Inbound
 from celery_rpc.transport.lowwater import can_be_raised, low_water
 from celery_rpc.transport.message import Envelope
-from celery_rpc.transport.outbound import WRITE_TIMEOUT, Outbound
+from celery_rpc.transport.outbound import WRITE_TIMEOUT, Outbound, break_off
 from celery_rpc.transport.received import Frame
 from celery_rpc.transport.waker import Waker
 from celery_rpc.url import masked
@@ -72,10 +72,9 @@ class AmqpLink(Link):
         self._cancelled = False
         #: Why the broker closed the channel on which commands to workers go.
         self._control_refusal: Exception | None = None
-        self._control_lock = Lock()
+        self._control_mutex = Mutex()
         #: Delivery tags of the last reply that was handed on, and the last that was acknowledged.
         self._handed_on = self._acknowledged = 0
-        self._ack_lock = Lock()
         self._beat_at = 0.0
         self._lost_at: float | None = None
         self._outbound = Outbound(str(options.broker), refuse, self._take_ack)
@@ -121,7 +120,7 @@ class AmqpLink(Link):
         self._handed_on = self._acknowledged = 0
         settle = partial(self._outbound.express.settle, None)
         self._inbound = Inbound(
-            connection, self._outbound.lock, self._frames.append, settle, self._revive
+            connection, self._outbound.alone, self._frames.append, settle, self._revive
         )
         self._outbound.unblock()
         replies, express, freight, control = (connection.channel() for _ in range(4))
@@ -223,7 +222,7 @@ class AmqpLink(Link):
             self._readable = self._poll_for(0)
         self._inbound.go_on()
         if self._silent or self._handed_on - self._acknowledged >= ACK_EVERY:
-            self._outbound.send(self._take_ack())
+            self._outbound.acknowledge()
         self._beat()
 
     def _beat(self) -> None:
@@ -237,12 +236,12 @@ class AmqpLink(Link):
 
         Until then it keeps them: a reply that was sent into a link that had died comes again over
         the next one. The next publish takes the frame along; the reader sends it when none comes.
+        Called while nobody else writes.
         """
-        with self._ack_lock:
-            tag = self._handed_on
-            if tag == self._acknowledged:
-                return b""
-            self._acknowledged = tag
+        tag = self._handed_on
+        if tag == self._acknowledged:
+            return b""
+        self._acknowledged = tag
         return frames.ack(self._channels["replies"].channel_id, tag)
 
     def _down(self, reason: object) -> LinkDown:
@@ -283,12 +282,10 @@ class AmqpLink(Link):
 
     def broadcast(self, commands: Mapping[str, Command], deadline: Deadline) -> int | None:
         # One at a time: when the broker refuses some, it does not see what else comes meanwhile.
-        if not self._control_lock.acquire(timeout=deadline.wait()):
-            raise Unavailable(f"{self.options.broker} did not answer in time")
         try:
-            self._broadcast(commands, deadline)
-        finally:
-            self._control_lock.release()
+            self._control_mutex.run_by(deadline, self._broadcast, commands, deadline)
+        except Busy:
+            raise Unavailable(f"{self.options.broker} did not answer in time") from None
         self.interrupt()
         return None
 
@@ -307,7 +304,7 @@ class AmqpLink(Link):
             try:
                 channel.send_method(Basic.Publish, "Bssbb", (0, PIDBOX, "", True, False), message)
             except BROKEN as error:
-                self._outbound.break_off()
+                break_off(self._connection)
                 raise Unavailable(f"{self.options.broker} broke off: {error}") from error
         if not self._errands.ask(self._took_commands, deadline):
             self._frames += [Frame(b"null", ticket=each) for each in commands]

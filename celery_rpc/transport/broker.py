@@ -128,8 +128,9 @@ class BrokerTransport(TableTransport):
 
     def send_soon(self, call: Call, pending: Pending | None = None) -> Pending:
         envelope, pending, deadline = self._prepare(call, pending)
-        self.table.hold(pending)
-        self._outbox.put(envelope, deadline)
+        with Unsent(self.table, [call]):
+            self.table.hold(pending)
+            self._outbox.put(envelope, deadline)
         # Here, where what announced the call may have put it into a context.
         announce_sent(envelope)
         return pending

@@ -1,8 +1,7 @@
 """Confirms: what one AMQP channel was given to publish, until the broker has confirmed it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from threading import Lock
 from typing import Any
 
 from celery_rpc.errors import Overloaded
@@ -20,8 +19,6 @@ class Confirms:
         self.open: dict[int, tuple[Receipt, str]] = {}
         self.tag = 0
         self.channel: Any = None
-        #: Held from taking a tag until the message is written: tags count messages in their order.
-        self.lock = Lock()
 
     def start(self, channel: Any) -> None:
         """Put a new channel in confirm mode."""
@@ -37,10 +34,11 @@ class Confirms:
         few = len(waited_for) <= FEW and not any(receipt.awaited for receipt, _ in waited_for)
         return len(waited_for) if few else 0
 
-    def expect(self, receipt: Receipt, task_id: str) -> None:
-        """Count one message; call it with the lock held, right before the write."""
-        self.tag += 1
-        self.open[self.tag] = (receipt, task_id)
+    def expect(self, receipt: Receipt, task_ids: Sequence[str]) -> None:
+        """Count messages, right before the write: no other thread may write meanwhile."""
+        for task_id in task_ids:
+            self.tag += 1
+            self.open[self.tag] = (receipt, task_id)
 
     def settle(self, error: type[Exception] | None, tag: int, multiple: bool) -> None:
         for each in self._up_to(tag) if multiple else [tag]:

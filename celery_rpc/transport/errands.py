@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from threading import Event
 from typing import Any, TypeVar
 
 from amqp.exceptions import ChannelError
 
+from celery_rpc.bell import Bell
 from celery_rpc.deadline import Deadline
 from celery_rpc.errors import RpcError, Unavailable
 from celery_rpc.transport.amqp_errors import translated
@@ -46,7 +46,7 @@ class Errands:
         """
         answer: list[T] = []
         problem: list[RpcError] = []
-        finished = Event()
+        bell = Bell()
 
         def job() -> None:
             try:
@@ -56,12 +56,15 @@ class Errands:
             except Exception as error:  # whatever it is, whoever waits must be told
                 problem.append(translated(error, self.broker))
                 raise
+            except BaseException as error:
+                problem.append(Unavailable(f"the thread that asked was broken off: {error!r}"))
+                raise
             finally:
-                finished.set()
+                bell.ring()
 
         self._jobs.append(job)
         self._wake()
-        if not finished.wait(deadline.remaining()):
+        if not bell.wait_for(lambda: bool(answer or problem), deadline):
             raise Unavailable(f"{self.broker} did not answer in time")
         if problem:
             raise problem[0]

@@ -6,7 +6,7 @@ the bytes for that time, and what it reads is looked at here first.
 
 import ssl
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 from amqp.exceptions import ChannelError
@@ -27,14 +27,14 @@ class Inbound:
     def __init__(
         self,
         connection: Any,
-        lock: AbstractContextManager[Any],
+        alone: Callable[..., Any],
         deliver: Callable[[Frame], object],
         confirm: Callable[[int, bool], object],
         broken: Callable[[int, Exception], object],
     ) -> None:
         self.connection = connection
-        #: Held by whoever writes; here for reads over TLS, and while a channel is opened again.
-        self._lock = lock
+        #: Acts while nobody writes: reads over TLS, and opens a channel again.
+        self._alone = alone
         #: Counts the replies that have come, by their delivery tags.
         self.deliveries = Deliveries()
         #: The channels of replies and of confirms; none until they are open.
@@ -57,8 +57,7 @@ class Inbound:
         """
         sock = self.connection.transport.sock
         if isinstance(sock, ssl.SSLSocket):
-            with self._lock:
-                data = sock.recv(1 << 16)
+            data = self._alone(sock.recv, 1 << 16)
         else:
             data = sock.recv(1 << 16)
         if not data:
@@ -117,7 +116,10 @@ class Inbound:
     def _let_read_on(self, frame: RawFrame) -> None:
         # Nobody writes meanwhile: for a message on a channel that is closed, and not open again,
         # the broker would end the connection.
-        with self._lock, self.lent():
+        self._alone(self._let_understand, frame)
+
+    def _let_understand(self, frame: RawFrame) -> None:
+        with self.lent():
             try:
                 self._understand(frame)
             except ChannelError as error:

@@ -4,13 +4,15 @@ import logging
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from threading import Event, Lock, RLock
-from typing import Any
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
 from amqp.method_framing import frame_writer
 
-from celery_rpc.deadline import Deadline
+from celery_rpc.bell import Bell
+from celery_rpc.deadline import NEVER, Deadline
 from celery_rpc.errors import NoSuchService, OutcomeUnknown, Overloaded, RpcError, Unavailable
+from celery_rpc.mutex import Busy, Mutex
 from celery_rpc.transport.amqp_errors import BROKEN, encoded, translated
 from celery_rpc.transport.base import Receipt
 from celery_rpc.transport.confirms import Confirms
@@ -18,6 +20,9 @@ from celery_rpc.transport.message import Envelope, due
 from celery_rpc.url import masked
 
 log = logging.getLogger("celery_rpc.amqp")
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 #: A message larger than this travels alone, on a channel of its own, so that if the broker refuses
 #: it (max_message_size) and closes the channel, no other call is hurt. Bytes.
@@ -41,29 +46,47 @@ class Outbound:
         self.broker = broker
         #: Why the broker blocks publishers (connection.blocked), or None.
         self.blocked: str | None = None
-        #: Held for every write; over TLS for reads too, where OpenSSL allows one thread at a time.
-        self.lock = RLock()
+        self._mutex = Mutex()
+        #: The connection to which something is being written: an exception in the midst of that,
+        #: such as KeyboardInterrupt, leaves half a frame there, or a tag that no message has.
+        self._amid: Any = None
         self.express = Confirms(refuse)
         self.freight = Confirms(refuse)
         self._refuse = refuse
         #: Gives the acknowledgement of replies that is due, which the next write takes along.
         self._take_ack = take_ack
-        self._unblocked = Event()
-        self._unblocked.set()
-        self._freight_lock = Lock()
+        self._unblocked = Bell()
+        self._freight_mutex = Mutex()
         self._connection: Any = None
 
     # ----- the connection
 
     def writer_of(self, connection: Any, transport: Any) -> Callable[..., None]:
         """Give what py-amqp writes with."""
-        write = frame_writer(connection, transport)
+        write: Callable[..., None] = frame_writer(connection, transport)
 
-        def locked(*args: Any) -> None:
-            with self.lock:
-                write(*args)
+        return partial(self.alone, self._whole, connection, write)
 
-        return locked
+    def alone(self, act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Act while no other thread writes; over TLS for reads, too, as OpenSSL wants it."""
+        if self._mutex.mine:
+            return act(*args, **kwargs)
+        return self._mutex.run(act, *args, **kwargs)
+
+    def _whole(
+        self, connection: Any, write: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Write something as a whole, or end the connection."""
+        if self._amid is connection:
+            raise ConnectionResetError("broken off while writing")
+        try:
+            self._amid = connection
+            result = write(*args, **kwargs)
+            self._amid = None
+            return result
+        finally:
+            if self._amid is connection:
+                break_off(connection)
 
     def open(self, connection: Any, express: Any, freight: Any) -> None:
         """Publish over this connection, on these channels."""
@@ -84,13 +107,6 @@ class Outbound:
                 return True
         return False
 
-    def break_off(self) -> None:
-        """Let the reader find the link dead: after half a frame it is of no use."""
-        sock = getattr(getattr(self._connection, "_transport", None), "sock", None)
-        if sock is not None:
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-
     def drop(self) -> None:
         """Publish no more; nobody knows of what is not confirmed."""
         self._connection = None
@@ -102,13 +118,12 @@ class Outbound:
     def block(self, reason: str) -> None:
         """Hold back messages: the broker is short of memory or disk."""
         self.blocked = str(reason)
-        self._unblocked.clear()
         log.warning("%s blocks publishers: %s", self.broker, reason)
 
     def unblock(self) -> None:
         """Publish again."""
         self.blocked = None
-        self._unblocked.set()
+        self._unblocked.ring()
 
     def _on_return(self, error: Any, exchange: str, queue: str, message: Any) -> None:
         """The broker has no such queue (mandatory publishing)."""
@@ -128,7 +143,7 @@ class Outbound:
         self, envelopes: Sequence[Envelope], deadline: Deadline, *, awaited: bool
     ) -> Receipt:
         """Publish messages, as Link.publish says."""
-        if not self._unblocked.is_set() and not self._unblocked.wait(deadline.remaining()):
+        if not self._unblocked.wait_for(lambda: self.blocked is None, deadline):
             raise Overloaded(
                 f"{self.broker} blocks publishers until it has room: {self.blocked}; "
                 "nothing was sent"
@@ -149,15 +164,18 @@ class Outbound:
 
     def _publish_freight(self, envelope: Envelope, receipt: Receipt, deadline: Deadline) -> None:
         """Send one large message, and wait for its confirm before the next may go."""
-        if not self._freight_lock.acquire(timeout=deadline.wait()):
-            raise Overloaded("other large messages were being sent until the deadline; not sent")
         try:
-            alone = Receipt([envelope.id])
-            self._write(self.freight, [envelope], alone, deadline)
-            if alone.wait(deadline):
-                receipt.settle(envelope.id, alone.refused.get(envelope.id))
-        finally:
-            self._freight_lock.release()
+            self._freight_mutex.run_by(deadline, self._publish_alone, envelope, receipt, deadline)
+        except Busy:
+            raise Overloaded(
+                "other large messages were being sent until the deadline; not sent"
+            ) from None
+
+    def _publish_alone(self, envelope: Envelope, receipt: Receipt, deadline: Deadline) -> None:
+        alone = Receipt([envelope.id])
+        self._write(self.freight, [envelope], alone, deadline)
+        if alone.wait(deadline):
+            receipt.settle(envelope.id, alone.refused.get(envelope.id))
 
     def _write(
         self,
@@ -166,17 +184,10 @@ class Outbound:
         receipt: Receipt,
         deadline: Deadline,
     ) -> None:
-        if not confirms.lock.acquire(timeout=deadline.wait()):
-            raise Overloaded(BUSY)
         try:
-            if not self.lock.acquire(timeout=deadline.wait()):
-                raise Overloaded(BUSY)
-            try:
-                self._write_now(confirms, envelopes, receipt, deadline)
-            finally:
-                self.lock.release()
-        finally:
-            confirms.lock.release()
+            self._mutex.run_by(deadline, self._write_now, confirms, envelopes, receipt, deadline)
+        except Busy:
+            raise Overloaded(BUSY) from None
 
     def _write_now(
         self,
@@ -185,33 +196,52 @@ class Outbound:
         receipt: Receipt,
         deadline: Deadline,
     ) -> None:
+        connection, channel = self._connection, confirms.channel
+        if connection is None:
+            raise Unavailable(f"no connection to {self.broker}")
         try:
-            connection, channel = self._connection, confirms.channel
-            if connection is None:
-                raise Unavailable(f"no connection to {self.broker}")
             wanted = due(envelopes, receipt.settle)
             chunks = [encoded(each, channel.channel_id, connection.frame_max) for each in wanted]
-            for each in wanted:
-                confirms.expect(receipt, each.id)
-            self.send(b"".join((self._take_ack(), *chunks)), deadline.capped(WRITE_TIMEOUT))
+            ids = [each.id for each in wanted]
+            self._whole(connection, self._send, connection, chunks, deadline,
+                        lambda: confirms.expect(receipt, ids))  # fmt: skip
         except BROKEN as error:
-            self.break_off()
+            break_off(connection)
             # Half a message is none: one alone was certainly not taken; of several, who knows.
             text = f"{self.broker} broke off: {masked(str(error))}"
             if len(envelopes) == 1:
                 raise Unavailable(f"{text}; nothing was sent") from error
             raise OutcomeUnknown(text, task_id=envelopes[0].id) from error
 
-    def send(self, data: bytes, timeout: float = WRITE_TIMEOUT) -> None:
-        """Write bytes, which take no longer than so many seconds."""
+    def acknowledge(self) -> None:
+        """Write that the broker may forget the replies so far."""
         connection = self._connection
+        self.alone(self._whole, connection, self._send, connection, (), NEVER)
+
+    def _send(
+        self,
+        connection: Any,
+        chunks: Sequence[bytes],
+        deadline: Deadline,
+        expect: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Write bytes, and the acknowledgement that is due, which take at most WRITE_TIMEOUT."""
         sock = connection._transport.sock
-        with self.lock:
+        timeout = deadline.capped(WRITE_TIMEOUT)
+        expect()
+        if timeout < WRITE_TIMEOUT:
+            sock.settimeout(max(timeout, 0.001))  # zero would mean not to block
+        try:
+            sock.sendall(b"".join((self._take_ack(), *chunks)))
+        finally:
             if timeout < WRITE_TIMEOUT:
-                sock.settimeout(max(timeout, 0.001))  # zero would mean not to block
-            try:
-                sock.sendall(data)
-            finally:
-                if timeout < WRITE_TIMEOUT:
-                    sock.settimeout(WRITE_TIMEOUT)
+                sock.settimeout(WRITE_TIMEOUT)
         connection.bytes_sent += 1
+
+
+def break_off(connection: Any) -> None:
+    """Let the reader find a link dead: after half a frame it is of no use."""
+    sock = getattr(getattr(connection, "_transport", None), "sock", None)
+    if sock is not None:
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)

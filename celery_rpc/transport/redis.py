@@ -12,7 +12,6 @@ from bisect import bisect
 from collections.abc import Mapping, Sequence
 from itertools import count
 from json import loads
-from threading import Lock
 from time import monotonic
 from typing import Any
 from uuid import uuid4
@@ -30,6 +29,7 @@ from celery_rpc.errors import (
     RpcError,
     Unavailable,
 )
+from celery_rpc.mutex import Busy, Mutex
 from celery_rpc.transport.base import Link, LinkDown, Receipt
 from celery_rpc.transport.control import Command, control_message
 from celery_rpc.transport.endpoint import Endpoint
@@ -77,7 +77,7 @@ class RedisLink(Link):
         self.alive = f"{self.inbox}.alive"
         self._reading = Wire(self.endpoint)
         self._writing = Wire(self.endpoint)
-        self._write_lock = Lock()
+        self._turn = Mutex()
         self._connect_timeout = options.connect_timeout
         #: Seconds that one blocking command may wait, and that its answer may be late.
         self._block = max(1, int(min(BLOCK, options.heartbeat)))
@@ -213,17 +213,19 @@ class RedisLink(Link):
         self, envelopes: Sequence[Envelope], deadline: Deadline, *, awaited: bool = True
     ) -> Receipt:
         receipt = Receipt([each.id for each in envelopes])
-        self._take_turn(deadline)
         try:
-            wanted = due(envelopes, receipt.settle)
-            commands = [("LPUSH", self.key(each), self.pack(each)) for each in wanted]
-            answers = self._round_trip(commands, deadline, [each.id for each in wanted])
-        finally:
-            self._write_lock.release()
+            self._turn.run_by(deadline, self._publish, envelopes, receipt, deadline)
+        except Busy:
+            raise self._overloaded() from None
+        return receipt
+
+    def _publish(self, envelopes: Sequence[Envelope], receipt: Receipt, deadline: Deadline) -> None:
+        wanted = due(envelopes, receipt.settle)
+        commands = [("LPUSH", self.key(each), self.pack(each)) for each in wanted]
+        answers = self._round_trip(commands, deadline, [each.id for each in wanted])
         for envelope, answer in zip(wanted, answers, strict=True):
             refused = isinstance(answer, redis.ResponseError)
             receipt.settle(envelope.id, translated(answer, self.endpoint) if refused else None)
-        return receipt
 
     def broadcast(self, commands: Mapping[str, Command], deadline: Deadline) -> int | None:
         answers = self._ask(
@@ -255,33 +257,22 @@ class RedisLink(Link):
         Raises:
             Unavailable: there was no answer; nothing was called, so that one may ask again.
         """
-        self._take_turn(deadline)
         try:
-            return self._round_trip(commands, deadline)
+            return self._turn.run_by(deadline, self._round_trip, commands, deadline)
+        except Busy:
+            raise self._overloaded() from None
         except OutcomeUnknown as error:
             cause = error.__cause__
             raise Unavailable(f"{self.endpoint} broke off before it answered: {cause}") from cause
-        finally:
-            self._write_lock.release()
 
-    def _take_turn(self, deadline: Deadline) -> None:
-        """Lock the writing connection, and see to it that there is one.
-
-        Raises:
-            Unavailable: others had it until the deadline, or there is no connection.
-        """
-        if not self._write_lock.acquire(timeout=deadline.wait()):
-            raise Overloaded(f"{self.endpoint}: others were sending until the deadline; not sent")
-        try:
-            if not self._writing.alive():
-                self._writing.connect(max(0.05, deadline.capped(self._connect_timeout)))
-        except BaseException:
-            self._write_lock.release()
-            raise
+    def _overloaded(self) -> Overloaded:
+        return Overloaded(f"{self.endpoint}: others were sending until the deadline; not sent")
 
     def _round_trip(
         self, commands: Sequence[Sequence[Any]], deadline: Deadline, ids: Sequence[str] = ()
     ) -> list[Any]:
+        if not self._writing.alive():
+            self._writing.connect(max(0.05, deadline.capped(self._connect_timeout)))
         done = False
         try:
             self._writing.send(commands, deadline.capped(WRITE_TIMEOUT))

@@ -2,7 +2,8 @@
 
 import os
 from contextlib import suppress
-from threading import Lock
+
+from celery_rpc.mutex import Busy, Mutex
 
 
 class Waker:
@@ -12,7 +13,7 @@ class Waker:
     """
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._mutex = Mutex()
         self._out, self._in = os.pipe()
         for each in (self._out, self._in):
             os.set_blocking(each, False)
@@ -24,25 +25,33 @@ class Waker:
 
     def wake(self) -> None:
         """Make poll() return, now or when it is next called."""
-        with self._lock, suppress(BlockingIOError):  # it is full of calls to wake up
-            if not self._closed:
-                os.write(self._in, b"!")
+        with suppress(BlockingIOError, Busy):  # it is full of calls to wake up
+            self._mutex.run(self._write)
 
     def clear(self) -> None:
         """Let poll() wait again."""
-        with self._lock, suppress(BlockingIOError):
-            if not self._closed:
-                os.read(self._out, 4096)
+        with suppress(BlockingIOError):
+            self._mutex.run(self._read)
 
     def close(self) -> None:
         """Close the pipe."""
-        with self._lock:
-            if not self._closed:
-                self._closed = True
-                os.close(self._in)
-                os.close(self._out)
+        self._mutex.run(self._close)
+
+    def _write(self) -> None:
+        if not self._closed:
+            os.write(self._in, b"!")
+
+    def _read(self) -> None:
+        if not self._closed:
+            os.read(self._out, 4096)
+
+    def _close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            os.close(self._in)
+            os.close(self._out)
 
     def abandon(self) -> None:
-        """Close the pipe in a child process, where nobody is left who might hold the lock."""
-        self._lock = Lock()
+        """Close the pipe in a child process, where no other thread is left."""
+        self._mutex = Mutex()
         self.close()

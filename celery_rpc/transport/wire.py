@@ -58,11 +58,12 @@ class Wire:
         except (redis.RedisError, OSError) as error:
             raise Unavailable(f"no connection to {self.endpoint}: {masked(str(error))}") from error
         # redis-py has connected and logged in; from here on the socket is ours.
-        self._connection, self._sock = connection, connection._sock
+        self._connection, sock = connection, connection._sock
         self._poll = select.poll()
-        self._poll.register(self._sock, select.POLLIN)
+        self._poll.register(sock, select.POLLIN)
         self._answers, self._unanswered = Answers(), 0
-        self._timeout = self._sock.gettimeout()
+        self._timeout = sock.gettimeout()
+        self._sock = sock  # only now: this says that all is there
 
     @property
     def connected(self) -> bool:

@@ -27,9 +27,9 @@ def test_confirms_are_settled_while_others_publish() -> None:
     confirms = Confirms(lambda task_id, error: None)
     first, later = Receipt(["a", "b", "c"]), Receipt([str(number) for number in range(100_000)])
     for task_id in "abc":
-        confirms.expect(first, task_id)
+        confirms.expect(first, [task_id])
     numbers = count()
-    with between_steps(lambda: confirms.expect(later, str(next(numbers)))):
+    with between_steps(lambda: confirms.expect(later, [str(next(numbers))])):
         confirms.settle(None, 2, True)
     assert first.open == ["c"]
     assert len(later.open) == 100_000
@@ -40,9 +40,9 @@ def test_confirms_fail_while_others_publish() -> None:
     confirms = Confirms(lambda task_id, error: None)
     first, later = Receipt(["a", "b"]), Receipt([str(number) for number in range(100_000)])
     for task_id in "ab":
-        confirms.expect(first, task_id)
+        confirms.expect(first, [task_id])
     numbers = count()
-    with between_steps(lambda: confirms.expect(later, str(next(numbers)))):
+    with between_steps(lambda: confirms.expect(later, [str(next(numbers))])):
         confirms.fail(Overloaded())
         confirms.lose()
     sent = next(numbers)
