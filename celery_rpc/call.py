@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from celery_rpc.address import Address
@@ -11,6 +11,7 @@ from celery_rpc.checks import check
 from celery_rpc.config import UNSET, Unset
 from celery_rpc.errors import ConfigurationError
 from celery_rpc.model import TaskSpec
+from celery_rpc.moment import seconds_until, to_moment
 from celery_rpc.retry import Retry
 
 
@@ -131,14 +132,10 @@ class CallOptions:
 
     @property
     def starts_after(self) -> float:
-        """Give the seconds by which countdown or eta puts the call off."""
+        """The seconds by which countdown or eta puts the call off."""
         if self.countdown:
             return max(0.0, self.countdown)
-        if self.eta is None:
-            return 0.0
-        eta = datetime.fromisoformat(self.eta) if isinstance(self.eta, str) else self.eta
-        eta = eta if eta.tzinfo else eta.replace(tzinfo=UTC)  # as workers read it, by default
-        return max(0.0, (eta - datetime.now(UTC)) / timedelta(seconds=1))
+        return 0.0 if self.eta is None else max(0.0, seconds_until(to_moment(self.eta)))
 
 
 #: What Celery's apply_async takes and means nothing here: there is one connection, and one app.

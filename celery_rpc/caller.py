@@ -21,6 +21,7 @@ from celery_rpc.encoding import owned_arguments
 from celery_rpc.errors import (
     ArgumentsError,
     CanvasError,
+    ConfigurationError,
     DeadlineExceeded,
     NoSuchService,
     RpcError,
@@ -194,20 +195,29 @@ class LiveCaller:
         return self.fleet.signatures.errors.get(name)
 
     def _expires_in(self, options: CallOptions, blocking: bool) -> float | None:
-        """Give the seconds after which nobody wants the call any more.
+        """Return the seconds after which nobody wants the call any more.
 
         Raises:
-            DeadlineExceeded: this is a task, and whoever called it does not wait any more.
+            ConfigurationError: it could not start before that.
+            DeadlineExceeded: this is a task, and whoever called it does not wait for so long.
         """
         own = self.options.timeout if blocking else None
         if options.timeout is not UNSET:
             own = options.timeout
+        start = options.starts_after
+        if own is not None and start >= own:
+            raise ConfigurationError(
+                f"the call ends after {own:g} s (timeout), and may not start before {start:g} s "
+                "have passed (countdown or eta): allow a longer timeout, or none by timeout=None, "
+                "or send it with delay()"
+            )
         left = inherited_deadline().remaining() if blocking else None
         if left is None:
             return own
-        if left == 0:
+        if left <= start:
             raise DeadlineExceeded(
-                "the deadline of the call that this task serves has passed; nothing was sent"
+                "the deadline of the call that this task serves has passed, or passes before this "
+                "one may start (countdown or eta); nothing was sent"
             )
         return left if own is None else min(own, left)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from celery_rpc.config import UNSET, check_seconds
 from celery_rpc.errors import ConfigurationError
+from celery_rpc.moment import to_moment
 from celery_rpc.retry import Retry
 
 #: Bytes of a short string, as which AMQP carries the id.
@@ -40,18 +41,18 @@ def is_length(value: Any) -> bool:
 
 
 def is_delay(value: Any) -> bool:
-    """Tell whether so many seconds lead to a time that there is."""
+    """Whether that many seconds from now is a time that all workers can read."""
     try:
-        return is_number(value) and bool(datetime.now(UTC) + timedelta(seconds=value))
+        return is_number(value) and is_time(datetime.now(UTC) + timedelta(seconds=value))
     except OverflowError:
         return False
 
 
 def is_time(value: Any) -> bool:
-    """Tell whether it is a time, or one in ISO 8601."""
+    """Whether it is a time that all workers can read, or one in ISO 8601."""
     try:
-        return isinstance(value, datetime) or bool(datetime.fromisoformat(value))
-    except (TypeError, ValueError):
+        return isinstance(value, datetime | str) and bool(to_moment(value))
+    except (TypeError, ValueError, OverflowError):
         return False
 
 
@@ -85,11 +86,14 @@ _SIGNATURES = is_signatures, "a signature, as task.s() gives it, or a list of th
 _LENGTH = is_length, "a number of seconds, 0 or more"
 _TEXT = is_text, "text"
 
+#: Times that hosts in all zones can tell.
+IN_REACH = " that leads to the years 1 to 9999"
+
 #: Option -> whether a value fits, and what one that fits is called.
 WANTED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "countdown": (is_delay, "a number of seconds"),
-    "eta": (is_time, "a datetime, or one in ISO 8601"),
-    "expires": (is_end, "a number of seconds, a datetime, or one in ISO 8601"),
+    "countdown": (is_delay, f"a number of seconds{IN_REACH}"),
+    "eta": (is_time, f"a datetime{IN_REACH}, or one in ISO 8601"),
+    "expires": (is_end, f"a number of seconds or a datetime{IN_REACH}, or one in ISO 8601"),
     "time_limit": _LENGTH,
     "soft_time_limit": _LENGTH,
     "priority": (lambda value: value in range(256), "a whole number from 0 to 255"),

@@ -205,10 +205,9 @@ class Delivery:
     def _attempts(self, call: Call) -> Attempts:
         options = call.options
         patience = self.options.timeout if call.expires_in is None else call.expires_in
-        ends = None if patience is None else patience + options.starts_after
         return Attempts(
             options.retry if isinstance(options.retry, Retry) else None,
-            Deadline.after(ends),
+            Deadline.after(patience),
             idempotent=options.idempotent,
             wait_for_ready=options.wait_for_ready,
         )

@@ -89,10 +89,25 @@ def check(graph: Graph, client: LaunchClient) -> None:
                     ".set(ignore_result=False)"
                 )
             step.options = replace(step.options, ignore_result=True)
+        check_start(step)
         if step.passing is Passing.NOTHING:  # all of its arguments are there
             step.args, step.kwargs = client.bind_step(step)
         require_json(step.label, step.args, step.kwargs, known)
     check_errbacks(graph, client)
+
+
+def check_start(step: Step) -> None:
+    """Refuse a step that could not start before it ends.
+
+    Raises:
+        CanvasError: says by which options.
+    """
+    start = step.options.starts_after
+    if step.patience is not None and start >= step.patience:
+        raise CanvasError(
+            f"{step.label} ends after {step.patience:g} s (timeout, or attempt_timeout of its "
+            f"retry), and may not start before {start:g} s have passed (countdown or eta)"
+        )
 
 
 async def check_async(graph: Graph, client: LaunchClient) -> None:

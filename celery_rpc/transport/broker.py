@@ -139,8 +139,7 @@ class BrokerTransport(TableTransport):
         self, call: Call, known: Pending | None = None
     ) -> tuple[Envelope, Pending, Deadline]:
         session = self._open()
-        ends = None if call.expires_in is None else call.expires_in + call.options.starts_after
-        deadline = Deadline.after(ends)
+        deadline = Deadline.after(call.expires_in)
         envelope = session.writer.write(call)
         envelope.deadline = deadline
         pending = self.table.register(call.id, call.task, deadline, known)

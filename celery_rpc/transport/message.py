@@ -10,7 +10,7 @@ import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from reprlib import Repr
 from time import time
 from typing import Any
@@ -22,6 +22,7 @@ from celery_rpc.call import Call, CallOptions, Lineage
 from celery_rpc.deadline import NEVER, Deadline
 from celery_rpc.encoding import encode
 from celery_rpc.errors import ConfigurationError, DeadlineExceeded, EncodeError, PayloadTooLarge
+from celery_rpc.moment import after, seconds_until, to_moment
 from celery_rpc.nested import HEADER as DEADLINE
 from celery_rpc.relay import relay
 from celery_rpc.transport.headers import Headers, SharedHeaders
@@ -106,7 +107,7 @@ class EnvelopeWriter:
         if call.lineage is not None:
             own.update(ancestry(call.lineage, call.id))
         if call.expires_in is not None:
-            own[DEADLINE] = f"{time() + call.expires_in + options.starts_after + ahead:.3f}"
+            own[DEADLINE] = f"{time() + call.expires_in + ahead:.3f}"
         if options.idempotency_key or options.idempotent:
             own["idempotency_key"] = options.idempotency_key or call.id
         if "sentry_sdk" in sys.modules and (traced := sentry_headers()):
@@ -360,33 +361,25 @@ def as_list(value: Any) -> list[Any] | None:
 
 
 def eta(options: CallOptions) -> str | None:
-    """Give the time at which the task may start, in ISO 8601."""
+    """Return the time at which the task may start, in ISO 8601."""
     if options.countdown:
-        return (datetime.now(UTC) + timedelta(seconds=options.countdown)).isoformat()
-    if isinstance(options.eta, datetime):
-        return options.eta.isoformat()
-    return options.eta
+        return after(options.countdown).isoformat()
+    return None if options.eta is None else to_moment(options.eta).isoformat()
 
 
 def expiry(call: Call, slack: float = 0.0) -> tuple[str | None, int | None]:
-    """Give the message's end: the header that the worker reads, the TTL that the broker reads.
+    """Return the message's end: the header that the worker reads, the TTL that the broker reads.
 
     Args:
         slack: seconds by which the header is later; the worker's clock may be ahead of ours, while
             the broker counts from when it got the message.
     """
-    expires: Any = call.options.expires
-    if expires is None and call.expires_in is not None:
-        expires = call.expires_in + call.options.starts_after
+    expires = call.expires_in if call.options.expires is None else call.options.expires
     if expires is None:
         return None, None
-    now = datetime.now(UTC)
-    if isinstance(expires, str):
-        expires = datetime.fromisoformat(expires)
-    if isinstance(expires, datetime):
-        if expires.tzinfo is None:
-            return expires.isoformat(), None  # in the worker's zone, which only the worker knows
-        seconds = (expires.astimezone(UTC) - now).total_seconds()
-        return expires.isoformat(), max(0, int(seconds * 1000))
-    at = now + timedelta(seconds=expires + slack)
-    return at.isoformat(), max(0, int(expires * 1000))
+    if not isinstance(expires, datetime | str):
+        return after(expires + slack).isoformat(), max(0, int(expires * 1000))
+    moment = to_moment(expires)
+    if moment.tzinfo is None:  # in the worker's zone, which only the worker knows
+        return moment.isoformat(), None
+    return moment.isoformat(), max(0, int(seconds_until(moment) * 1000))

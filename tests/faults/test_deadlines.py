@@ -12,8 +12,12 @@ import pytest
 
 from celery_rpc import (
     CallCancelled,
+    CanvasError,
+    ConfigurationError,
     DeadlineExceeded,
+    Graph,
     PayloadTooLarge,
+    RemoteError,
     Retry,
     RpcError,
     connect,
@@ -90,6 +94,58 @@ def test_R23_what_a_worker_dropped_after_the_deadline_says_so(
         reply.get(timeout=60)
     assert caught.value.state == "REVOKED"
     assert not mark.exists()
+
+
+def ways(call: Any) -> dict[str, Callable[[], Any]]:
+    return {
+        "call": lambda: call(1, 1),
+        "aio": lambda: asyncio.run(call.aio(1, 1)),
+        "delay": lambda: call.delay(1, 1),
+        "batch": lambda: call.batch([(1, 1)]),
+        "link": lambda: call.options(link=call.s(1))(1, 1),
+    }
+
+
+@pytest.mark.parametrize("way", ["call", "aio", "delay", "batch", "link"])
+def test_R01_a_call_that_could_not_start_by_its_deadline_is_refused(client: Any, way: str) -> None:
+    sent = client.status()["sent"]
+    eta = datetime.now(UTC) + timedelta(seconds=6)
+    for late in {"countdown": 6}, {"eta": eta}, {"eta": eta.isoformat()}, {"countdown": 2}:
+        with pytest.raises(ConfigurationError, match=r"timeout.*countdown or eta"):
+            ways(client.calc.add.options(timeout=2, **late))[way]()
+    assert client.status()["sent"] == sent
+
+
+def test_R01_the_clients_own_deadline_refuses_a_blocking_call_alone(
+    broker: Broker, worker: Worker
+) -> None:
+    with connect(broker.url, timeout=2) as client:
+        late = client.calc.add.options(countdown=4)
+        with pytest.raises(ConfigurationError, match="ends after 2 s"):
+            late(1, 1)
+        assert late.delay(1, 1).get(timeout=20) == 2
+
+
+def test_R01_a_call_that_is_put_off_ends_by_its_deadline(client: Any) -> None:
+    late = client.calc.sleep.options(countdown=1.0, timeout=2)
+    began = time.monotonic()
+    with pytest.raises(DeadlineExceeded):
+        late(30)
+    assert 1.9 < time.monotonic() - began < 10
+
+
+def test_R01_a_step_that_could_not_start_by_its_deadline_is_refused(client: Any) -> None:
+    graph = Graph()
+    graph.add(client.calc.add.s(1, 1).set(countdown=6), timeout=2)
+    with pytest.raises(CanvasError, match=r"ends after 2 s.*countdown or eta"):
+        client.run(graph)
+
+
+def test_R24_a_nested_call_that_could_not_start_by_the_deadline_is_not_sent(
+    client: Any, gateway: Worker
+) -> None:
+    with pytest.raises(RemoteError, match="before this one may start"):
+        client.gateway.late.options(timeout=20)(30)
 
 
 def test_R23_what_expires_before_its_deadline_is_revoked(client: Any) -> None:

@@ -178,9 +178,6 @@ class TestOptions:
         assert client.calc.add.apply_async((1, 1), countdown=1).get(timeout=10) == 2
         assert time.monotonic() - began > 0.9
 
-    def test_a_call_that_is_put_off_has_its_time_after_that(self, client: Any) -> None:
-        assert client.calc.add.options(timeout=1.0, countdown=1.5)(1, 1) == 2
-
     @pytest.mark.parametrize(
         "options", [{"compression": "gzip"}, {"delivery_mode": "transient"}, {"retry": False}]
     )

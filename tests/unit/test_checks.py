@@ -1,7 +1,7 @@
 """Options of a call: what no worker could honour is refused before anything is sent."""
 
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from math import inf, nan
 from typing import Any
 
@@ -11,14 +11,27 @@ from celery_rpc import ConfigurationError
 from celery_rpc.call import DEFAULTS, CallOptions
 from celery_rpc.checks import WANTED
 
+NEAR_THE_END = (datetime(1, 1, 3), datetime(9999, 12, 29, tzinfo=UTC))
+
+#: Times that there are in one zone, and not in all.
+BEYOND = (
+    datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))),
+    datetime(9999, 12, 31, 23, 59, tzinfo=timezone(-timedelta(hours=12))),
+    datetime.min,
+    datetime.max,
+    "0001-01-01T00:00:00+14:00",
+    "9999-12-31T23:59:59.999999-12:00",
+)
+
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         *(("timeout", value) for value in (0, -1, "3", True, nan, inf, 1e12)),
         *(("countdown", value) for value in ("soon", True, nan, inf, 1e12)),
-        *(("eta", value) for value in ("tomorrow", 5, "")),
-        *(("expires", value) for value in ("soon", nan, inf, True, timedelta(1))),
+        *(("eta", value) for value in ("tomorrow", 5, "", *BEYOND)),
+        *(("expires", value) for value in ("soon", nan, inf, True, timedelta(1), *BEYOND)),
+        *((name, value) for name in ("countdown", "expires") for value in (-7e10, 2.6e11, 10**400)),
         *(("time_limit", value) for value in (-1, nan, "3")),
         *(("soft_time_limit", value) for value in (-1, inf)),
         *(("priority", value) for value in (-1, 256, "3", 1.5)),
@@ -47,6 +60,7 @@ def test_what_makes_no_sense_is_refused_by_the_name_of_the_option(name: str, val
         *(("countdown", value) for value in (None, -1, 0, 2.5)),
         *(("eta", value) for value in (datetime.now(UTC), "2030-01-01T00:00:00+00:00")),
         *(("expires", value) for value in (0, -1, 3.5, datetime.now(UTC), "2030-01-01")),
+        *((name, value) for name in ("eta", "expires") for value in NEAR_THE_END),
         ("time_limit", 0),
         ("task_id", "x" * 255),
         ("link", [{"task": "a"}]),

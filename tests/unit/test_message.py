@@ -2,14 +2,18 @@
 
 import json
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from celery import Celery, signals
-from hypothesis import given
+from celery.utils.time import maybe_iso8601, maybe_make_aware
+from celery.utils.time import timezone as zones
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from kombu.asynchronous.timer import to_timestamp
 from kombu.utils.json import loads
 
 from celery_rpc import ConfigurationError, EncodeError, PayloadTooLarge
@@ -73,6 +77,29 @@ def test_only_the_worker_knows_the_zone_of_an_end_without_one() -> None:
     end = datetime(2030, 1, 1)
     envelope = WRITER.write(call(expires=end))
     assert (envelope.headers.to_dict()["expires"], envelope.ttl) == ("2030-01-01T00:00:00", None)
+
+
+TIMES = st.datetimes(timezones=st.none() | st.timezones() | st.just(timezone(timedelta(hours=14))))
+
+
+@settings(deadline=None)
+@given(TIMES | st.floats(-1e12, 1e12), st.sampled_from(["expires", "eta", "countdown"]))
+@example(datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))), "expires")
+@example(datetime(1850, 1, 1, tzinfo=ZoneInfo("Europe/Amsterdam")), "eta")
+def test_a_time_is_refused_or_one_that_workers_read(when: datetime | float, name: str) -> None:
+    for value in (when, str(when)):
+        try:
+            made = call(**{name: value})
+        except ConfigurationError:
+            continue
+        headers = WRITER.write(made).headers.to_dict()
+        for said in (headers["expires"], headers["eta"]):
+            moment = maybe_iso8601(said)  # as celery/worker/request.py reads it
+            if moment is not None and isinstance(when, datetime) and when.tzinfo:
+                assert moment - when == timedelta()  # in hours that come twice == is False
+            if moment is not None:  # what a worker does with it, and with no other error
+                to_timestamp(zones.to_system(maybe_make_aware(moment, UTC)))
+                assert (maybe_make_aware(moment, UTC) < datetime.now(UTC)) in (True, False)
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])

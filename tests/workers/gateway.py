@@ -22,3 +22,9 @@ def deadline() -> dict[str, Any]:
         "called": client.calc.header("rpc_deadline"),
         "sent": client.calc.header.delay("rpc_deadline").get(timeout=5),
     }
+
+
+@app.task(name="gateway.late")
+def late(seconds: float) -> Any:
+    """Call a task that may not start before so many seconds have passed."""
+    return client.calc.add.options(countdown=seconds, timeout=None)(1, 1)
