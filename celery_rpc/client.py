@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from celery_rpc.discovery.source import Fleet
     from celery_rpc.transport.base import CallTransport
 
-    class ClientCaller(Caller, LaunchClient, Protocol):
-        """What a client needs of its caller, which is a LiveCaller.
+    class ClientCaller(Caller, Protocol):
+        """What a client needs of its caller, which is a calls.Caller.
 
         It stands here for that class because a user's type checker reads all that this module
-        names: with LiveCaller it would read the brokers' libraries and pydantic too, for seconds.
+        names: with that one it would read the brokers' libraries and pydantic too, for seconds.
         """
 
         @property
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
         @property
         def transport(self) -> CallTransport: ...
         @property
-        def app(self) -> Any: ...
+        def host(self) -> LaunchClient: ...
         def close(self) -> None: ...
 
 
@@ -78,7 +78,7 @@ class BaseClient:
         if queue is None:
             service = self._home_of(name)
         else:
-            service = self.caller.service(queue, lambda found: _task_of(found, name))
+            service = self.caller.directory.service(queue, lambda found: _task_of(found, name))
         spec = _task_of(service, name)
         if spec is None:
             raise no_such_task(service, name)
@@ -97,12 +97,12 @@ class BaseClient:
         """Give the service behind a queue; any text is a name here."""
         if not isinstance(queue, str):
             raise TypeError(f"a queue's name is text, not {type(queue).__name__}")
-        if loops.in_loop() and not self.caller.knows(queue):
+        if loops.in_loop() and not self.caller.directory.knows(queue):
             return Unresolved(f"client[{queue!r}]", lambda: self._namespace(queue))
         return self._namespace(queue)
 
     def _namespace(self, queue: str) -> Namespace:
-        return Namespace(self.caller, self.caller.service(queue).queue)
+        return Namespace(self.caller, self.caller.directory.service(queue).queue)
 
     def service(self, queue: str) -> Service:
         """Give what is known of a service.
@@ -110,7 +110,7 @@ class BaseClient:
         Raises:
             NoSuchService: no worker listens on that queue.
         """
-        return self.caller.service(queue)
+        return self.caller.directory.service(queue)
 
     @property
     def catalog(self) -> Catalog:
@@ -165,9 +165,9 @@ class BaseClient:
         check_seconds("timeout", timeout, none_is="no deadline")
         if not (isinstance(limit, int) and limit > 0):
             raise ConfigurationError(f"limit must be a number of steps above 0, not {limit!r}")
-        check(graph, self.caller)
+        check(graph, self.caller.host)
         return started(
-            graph, self.caller, Deadline.after(timeout), limit=limit, on_change=on_change
+            graph, self.caller.host, Deadline.after(timeout), limit=limit, on_change=on_change
         )
 
     # ----- the rest
@@ -178,7 +178,7 @@ class BaseClient:
         Over rpc:// only this process can have it, and only from now on; where results are stored,
         any client can, while the store keeps it.
         """
-        return self.caller.reply(task_id)
+        return self.caller.host.reply(task_id)
 
     @property
     def app(self) -> Any:
@@ -232,9 +232,9 @@ class Client(BaseClient):
                 f"client[{attribute!r}]"
             )
         kept = self._kept.get(attribute)
-        if kept is not None and self.caller.known(queue_of(kept)) is not None:
+        if kept is not None and self.caller.directory.known(queue_of(kept)) is not None:
             return kept
-        if loops.in_loop() and not self.caller.knows(attribute):
+        if loops.in_loop() and not self.caller.directory.knows(attribute):
             return Unresolved(f"client.{attribute}", lambda: self._attribute(attribute))
         kept = self._kept[attribute] = self._attribute(attribute)
         return kept
@@ -321,7 +321,7 @@ def connect(
     Raises:
         ConfigurationError: the URL, an option or the saved catalog is wrong; says what.
     """
-    from celery_rpc.caller import LiveCaller  # see ClientCaller
+    from celery_rpc.assembly import assembled  # see ClientCaller
 
     settings: dict[str, Any] = {**borrowed(app), "errors": tuple(errors)}
     if services is not None:
@@ -337,7 +337,7 @@ def connect(
     check_limits(limits)
     options = ClientOptions(**settings)
     warn_of(options)
-    return Client(LiveCaller(options, first=to_catalog(catalog)))
+    return Client(assembled(options, first=to_catalog(catalog)))
 
 
 def to_catalog(given: Any) -> Catalog | None:

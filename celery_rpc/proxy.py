@@ -18,9 +18,22 @@ from celery_rpc.signature import TaskSignature
 from celery_rpc.unresolved import Unresolved
 
 
+class Known(Protocol):
+    """What a proxy needs to know of the services."""
+
+    def service(self, queue: str, wanted: Callable[[Service], Any] | None = None) -> Service: ...
+    def moved(self, target: Target, address: Address) -> Target: ...
+    def known(self, queue: str) -> Service | None: ...
+    def knows(self, queue: str, wanted: Callable[[Service], Any] | None = None) -> bool: ...
+    def describe(self, target: Target) -> TaskSignature | None: ...
+    def errors_of(self, queue: str) -> ServiceErrors: ...
+
+
 class Caller(Protocol):
     """What a proxy needs of its client."""
 
+    @property
+    def directory(self) -> Known: ...
     @property
     def app(self) -> Any: ...
     def call(self, target: Target, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any: ...
@@ -34,12 +47,6 @@ class Caller(Protocol):
     def signature(
         self, target: Target, args: Sequence[Any], kwargs: Mapping[str, Any], immutable: bool
     ) -> Any: ...
-    def service(self, queue: str, wanted: Callable[[Service], Any] | None = None) -> Service: ...
-    def moved(self, target: Target, address: Address) -> Target: ...
-    def known(self, queue: str) -> Service | None: ...
-    def knows(self, queue: str, wanted: Callable[[Service], Any] | None = None) -> bool: ...
-    def describe(self, target: Target) -> TaskSignature | None: ...
-    def errors_of(self, queue: str) -> ServiceErrors: ...
 
 
 class Documented:
@@ -75,14 +82,14 @@ class TaskProxy:
         self.__name__ = self.__qualname__ = target.spec.name
 
     def _describe(self) -> str:
-        signature = self._caller.describe(self._target)
+        signature = self._caller.directory.describe(self._target)
         first = f"Remote task {self.name} on queue {self.queue}."
         if signature is None:
             return first
         return "\n\n".join([first, *told(signature, self.name.rpartition(".")[2])])
 
     def _signature(self) -> Any:
-        signature = self._caller.describe(self._target)
+        signature = self._caller.directory.describe(self._target)
         return None if signature is None else inspected(signature)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -134,7 +141,7 @@ class TaskProxy:
     def options(self, **options: Any) -> "TaskProxy":
         """Give this task with options for its calls: timeout, priority, headers, countdown, ..."""
         queue = options.get("queue")
-        if isinstance(queue, str) and loops.in_loop() and not self._caller.knows(queue):
+        if isinstance(queue, str) and loops.in_loop() and not self._caller.directory.knows(queue):
             return Unresolved(f"{self!r}", lambda: self.options(**options))  # type: ignore[return-value]
         return TaskProxy(self._with(options), self._caller)
 
@@ -180,7 +187,7 @@ class TaskProxy:
         address = Address.from_options(dict(options))
         if address is None:
             raise ConfigurationError("exchange= says no queue without routing_key=; or say queue=")
-        return self._caller.moved(target, address)
+        return self._caller.directory.moved(target, address)
 
     @property
     def name(self) -> str:
@@ -215,7 +222,7 @@ class TaskProxy:
         ]
 
     def __dir__(self) -> Iterable[str]:
-        below = names_below(self._caller.service(self.queue), self.name + ".")
+        below = names_below(self._caller.directory.service(self.queue), self.name + ".")
         return [*object.__dir__(self), *below]
 
     def __repr__(self) -> str:
@@ -275,19 +282,21 @@ class Namespace:
     @property
     def errors(self) -> ServiceErrors:
         """The errors that the service's tasks declare, as classes to catch."""
-        return self._caller.errors_of(self._queue)
+        return self._caller.directory.errors_of(self._queue)
 
     def __getitem__(self, name: str) -> Any:
         """Give the task or namespace of that name; any text is a name here, dots included."""
         if not isinstance(name, str):
             raise TypeError(f"a task's name is text, not {type(name).__name__}")
         full = self._prefix + name
-        if loops.in_loop() and not self._caller.knows(self._queue, partial(leads, path=full)):
+        if loops.in_loop() and not self._caller.directory.knows(
+            self._queue, partial(leads, path=full)
+        ):
             return Unresolved(f"{self!r}[{name!r}]", lambda: self._find(full))
         return self._find(full)
 
     def _find(self, path: str) -> Any:
-        service = self._caller.service(self._queue, partial(leads, path=path))
+        service = self._caller.directory.service(self._queue, partial(leads, path=path))
         spec = find_task(service, path)
         if spec is not None:
             return TaskProxy(Target(spec, service.address, self._options), self._caller)
@@ -301,29 +310,31 @@ class Namespace:
                 f"{attribute}: names that start with _ are reached by item, as in "
                 f"client[{vars(self).get('_queue')!r}][{attribute!r}]"  # a copy has none at first
             )
-        service = self._caller.known(self._queue)
+        service = self._caller.directory.known(self._queue)
         kept_service, kept = self._kept.get(attribute, (None, None))
         if kept is not None and kept_service is service:
             return kept
         found = self._look_up(attribute)
         if not isinstance(found, Unresolved):
-            self._kept[attribute] = (self._caller.known(self._queue), found)
+            self._kept[attribute] = (self._caller.directory.known(self._queue), found)
         return found
 
     def _look_up(self, attribute: str) -> Any:
         escaped = unescaped(attribute, frozenset())
         full = self._prefix + attribute
-        if escaped != attribute and not self._caller.knows(self._queue, partial(leads, path=full)):
+        if escaped != attribute and not self._caller.directory.knows(
+            self._queue, partial(leads, path=full)
+        ):
             return self[escaped]
         return self[attribute]
 
     def __dir__(self) -> Iterable[str]:
-        below = names_below(self._caller.service(self._queue), self._prefix)
+        below = names_below(self._caller.directory.service(self._queue), self._prefix)
         return [*object.__dir__(self), *below]
 
     def __iter__(self) -> Iterator[str]:
         """Give the full names of the tasks below."""
-        service = self._caller.service(self._queue)
+        service = self._caller.directory.service(self._queue)
         own = f"{self._queue}.{self._prefix}"
         return iter([n for n in service.public if n.startswith((self._prefix, own))])
 

@@ -74,18 +74,31 @@ ROOMS: dict[str, set[str]] = {
         "call", "config", "deadline", "discovery", "errors", "loops", "pending", "reply", "retry",
         "transport",
     },
+    "directory": {
+        "address", "call", "config", "declared", "discovery.source", "errors", "loops", "model",
+        "proxy", "signature",
+    },
+    "reply_keeper": {"clock", "pending", "reply", "transport"},
+    "canvas_host": {
+        "address", "call", "canvas", "clock", "config", "contracts", "deadline", "directory",
+        "errors", "loops", "pending", "reply_keeper", "transport.base",
+    },
     "caller": {
-        "address", "call", "canvas", "clock", "config", "contracts", "deadline", "declared",
-        "delivery", "discovery", "encoding", "errors", "loops", "model", "nested", "pending",
-        "proxy", "refused", "reply", "signature", "transport", "url",
+        "call", "canvas", "canvas_host", "config", "contracts", "deadline", "delivery",
+        "directory", "discovery.source", "encoding", "errors", "loops", "nested", "pending",
+        "reply", "transport.base",
+    },
+    "assembly": {
+        "caller", "canvas_host", "clock", "config", "contracts", "declared", "directory",
+        "discovery.source", "model", "refused", "signature", "transport",
     },
     "refused": {"call", "discovery.source", "errors", "model", "transport.again"},
     "client": {
-        "call", "caller", "canvas", "config", "deadline", "discovery.saved", "discovery.source",
+        "assembly", "call", "canvas", "config", "deadline", "discovery.saved", "discovery.source",
         "errors", "loops", "model", "proxy", "reply", "settings", "transport.base", "unresolved",
     },
     "testing": {
-        "address", "call", "caller", "canvas.errbacks", "client", "config", "deadline", "errors",
+        "address", "assembly", "call", "canvas.errbacks", "client", "config", "deadline", "errors",
         "pending", "reply", "transport", "url",
     },
     "cli": {

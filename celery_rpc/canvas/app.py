@@ -31,7 +31,7 @@ class RpcApp(Celery):  # type: ignore[misc]
 
     def __init__(self, client: LaunchClient) -> None:
         super().__init__("celery_rpc", set_as_current=False, autofinalize=True, fixups=[])
-        self.client: Any = client
+        self.client = client
         self.conf.update(broker_url="memory://", result_backend=None, task_serializer="json")
         self.reply_backend = ReplyBackend(self)
 
@@ -66,7 +66,7 @@ class RpcApp(Celery):  # type: ignore[misc]
 
     @property
     def thread_oid(self) -> str:
-        return self.client.reply_to  # type: ignore[no-any-return]
+        return self.client.reply_to
 
     def send_task(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
@@ -101,7 +101,7 @@ class Control:
     """Those of Celery's remote control commands that end calls."""
 
     def __init__(self, client: LaunchClient) -> None:
-        self.client: Any = client
+        self.client = client
 
     def revoke(
         self, task_id: Any, terminate: bool = False, signal: str | None = None, **compat: Any
@@ -151,7 +151,7 @@ class Gathering:
     """
 
     def __init__(self, client: LaunchClient, run: Run | None = None) -> None:
-        self.client: Any = client
+        self.client = client
         self.run = run
         self.graphs: list[Graph] = []
 
@@ -202,7 +202,7 @@ class ReplyBackend(Backend):  # type: ignore[misc]
         self._begun = local()
 
     def get_task_meta(self, task_id: str, cache: bool = True) -> Any:
-        return self.client.reply(task_id)._get_task_meta()
+        return self.client.reply(task_id)._get_task_meta()  # pyright: ignore[reportPrivateUsage]
 
     def iter_native(
         self, result: Any, timeout: float | None = None, **compat: Any

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from celery_rpc.canvas.client import LaunchClient
 from celery_rpc.canvas.graph import Graph
 from celery_rpc.canvas.launch import awaited_by, check
 from celery_rpc.canvas.whole import lines_of
@@ -50,7 +50,7 @@ class Plan:
         return "\n".join([f"{len(self.steps):,} steps, {problem}", *map(str, self.steps)])
 
 
-def plan_of(graph: Graph, client: Any) -> Plan:
+def plan_of(graph: Graph, client: LaunchClient) -> Plan:
     """Say what a graph would do."""
     try:
         check(graph, client)

@@ -40,8 +40,8 @@ else:
 class Family(Protocol):
     """A canvas that was sent: it knows the result of each of its nodes."""
 
-    client: Any
-
+    @property
+    def client(self) -> RunClient: ...
     def id_of(self, node: Node) -> str: ...
     def result(self, node: Node) -> Any: ...
     def pending(self, node: Node) -> Pending: ...
@@ -86,7 +86,7 @@ class GroupReply(GroupBase, Generic[Values]):
         self,
         id: str,  # noqa: A002
         members: Callable[[], Sequence[Any]],
-        client: Any,
+        client: RunClient | None,
         parent: Callable[[], Any] = lambda: None,
     ) -> None:
         # GroupResult's constructor is not called: it subscribes to each member.
@@ -114,7 +114,7 @@ class GroupReply(GroupBase, Generic[Values]):
 
     @property
     def app(self) -> Any:
-        return self.client.app
+        return None if self.client is None else self.client.app
 
     def get(
         self,
@@ -231,7 +231,8 @@ class GroupReply(GroupBase, Generic[Values]):
     ) -> None:
         """Ask every worker to drop all of it."""
         open_ones = [member.id for member in leaves(self) if not member.done]
-        self.client.revoke(open_ones, terminate, signal or "SIGTERM")
+        if self.client is not None:  # None where there are no members
+            self.client.revoke(open_ones, terminate, signal or "SIGTERM")
 
     def then(self, callback: Any, on_error: Any = None, weak: bool = False) -> Any:
         """Call ``callback(self)`` when all members have ended."""

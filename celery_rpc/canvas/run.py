@@ -145,10 +145,10 @@ class Run:
             RemoteError: a step raised.
             RpcError: a step failed; the class says how.
         """
-        return Reply(self._value, self.client).get(timeout)  # type: ignore[arg-type]
+        return Reply(self._value, self.client).get(timeout)
 
     def __await__(self) -> Generator[Any, None, Any]:
-        return Reply(self._value, self.client).__await__()  # type: ignore[arg-type]
+        return Reply(self._value, self.client).__await__()
 
     def cancel(self, *, terminate: bool = False, signal: str = "SIGTERM") -> RunStatus:
         """Send nothing more, ask the workers to drop what was sent, and say how it stands.

@@ -107,7 +107,7 @@ class Whole:
 
     def __init__(self, graph: Graph, client: LaunchClient) -> None:
         self.graph = graph
-        self.client: Any = client
+        self.client = client
         stamp(graph, client.reply_to)
         self._pending: dict[int, Pending] = {}
         self._ids = [node.id or client.new_id() for node in graph.nodes]

@@ -16,8 +16,8 @@ from celery.exceptions import ChordError
 from kombu.utils.json import dumps, loads
 
 from celery_rpc.address import Address
+from celery_rpc.assembly import assembled
 from celery_rpc.call import DEFAULTS, Call
-from celery_rpc.caller import LiveCaller
 from celery_rpc.canvas.errbacks import CALLER
 from celery_rpc.client import Client
 from celery_rpc.config import ClientOptions
@@ -50,8 +50,8 @@ def in_memory(services: Mapping[str, Celery], **options: Any) -> Client:
     """
     settings = ClientOptions(broker=BrokerUrl.parse("memory://"), **options)
     transport = MemoryTransport(services, settings)
-    caller = LiveCaller(settings, transport)
-    transport.table.registry = caller.errors
+    caller = assembled(settings, transport)
+    transport.table.registry = caller.directory.errors
     return Client(caller)
 
 

@@ -86,7 +86,7 @@ def test_R22_what_has_ended_is_not_kept_until_its_deadline(client: Any) -> None:
     del reply
     assert gc.collect() >= 0
     assert not [each for each in kept if each() is not None]
-    assert len(client.caller.clock) <= 2 * FEW
+    assert len(client.caller.host.clock) <= 2 * FEW
 
 
 @pytest.mark.parametrize(

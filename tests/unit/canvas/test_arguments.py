@@ -153,7 +153,7 @@ def test_a_call_that_is_made_again_sends_what_was_there_at_first() -> None:
             call = asyncio.create_task(steady.aio(rows))
             rows.append(99)
             await asyncio.sleep(0)  # it has begun, and found no place
-            client.caller.forget(taken.id)
+            client.caller.host.forget(taken.id)
             return await call
 
         assert asyncio.run(called()) == [1]

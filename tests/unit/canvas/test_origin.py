@@ -90,7 +90,7 @@ def test_a_copy_means_the_same_to_the_same_client(client: Any, kind: str, way: s
         made = client.signature(made)
     if isinstance(canvas, Canvas) and "member" not in way:
         assert type(made) is type(canvas)
-    assert client_of(made) is client.caller
+    assert client_of(made) is client.caller.host
     assert made.delay().get(timeout=10) == wanted
     assert json.dumps(canvas) == before
 
@@ -137,8 +137,8 @@ def test_adoption_leaves_a_signature_with_its_own_client(client: Any) -> None:
     theirs = app.tasks["calc.add"].s(1, 2).set(queue="calc")
     with in_memory({"calc": app}) as other:
         made = other.signature(canvas)
-        assert client_of(made) is client_of(made.tasks[0]) is other.caller
-        assert client_of(canvas) is client_of(canvas.tasks[0]) is client.caller
+        assert client_of(made) is client_of(made.tasks[0]) is other.caller.host
+        assert client_of(canvas) is client_of(canvas.tasks[0]) is client.caller.host
         assert other.signature(theirs).delay().get(timeout=10) == 3
     assert theirs.app is app
 

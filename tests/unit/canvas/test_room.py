@@ -28,7 +28,7 @@ def test_a_run_without_a_call_under_way_finds_room_later() -> None:
         graph.add(client.calc.add.s(1, 1))
         run = client.run(graph)
         assert run.status().waiting == 1
-        client.caller.forget(expected.id)
+        client.caller.host.forget(expected.id)
         assert run.get(timeout=20) == 2
 
 
