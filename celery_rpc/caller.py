@@ -110,6 +110,7 @@ class Caller:
         """Disconnect; what is pending fails."""
         with self.fleet.ending():
             self.transport.close()
+        self.delivery.close()
         self.host.clock.close()
 
     def _call(

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from threading import Lock
 from time import sleep
 from typing import Any
 
@@ -17,7 +16,7 @@ from celery_rpc.pending import Outcome, Pending, exceeded
 from celery_rpc.retry import Attempts, Retry
 from celery_rpc.transport.base import CallTransport
 from celery_rpc.transport.cancel import revoke
-from celery_rpc.transport.probe import BEFORE, WORTH, Probe
+from celery_rpc.transport.probe import BEFORE, WORTH, Probe, Probes
 
 
 class Delivery:
@@ -27,8 +26,7 @@ class Delivery:
         self.transport = transport
         self.fleet = fleet
         self.options = options
-        #: One question at a time: thousands of calls may come to their deadline together.
-        self._probing = Lock()
+        self._probes = Probes(transport)
 
     # ----- calls that wait
 
@@ -98,12 +96,7 @@ class Delivery:
             DeadlineExceeded: it came.
         """
         probe = self._probe(call, pending)
-        if probe is not None:
-            probe.ask(self.transport, pending.deadline)
-        try:
-            outcome = self.transport.wait(pending, pending.deadline)
-        finally:
-            self._end(probe)
+        outcome = self.transport.wait(pending, pending.deadline)
         if outcome is None:
             self._revoke(call)
             raise exceeded(pending, probe.finding if probe else "")
@@ -111,12 +104,7 @@ class Delivery:
 
     async def _await_on(self, call: Call, pending: Pending) -> Outcome:
         probe = self._probe(call, pending)
-        try:
-            if probe is not None:
-                await asyncio.to_thread(probe.ask, self.transport, pending.deadline)
-            outcome = await loops.outcome_of(pending, pending.deadline)
-        finally:
-            self._end(probe)
+        outcome = await loops.outcome_of(pending, pending.deadline)
         if outcome is None:
             if call.options.cancel_on_timeout:
                 await asyncio.to_thread(self._revoke, call)
@@ -124,17 +112,15 @@ class Delivery:
         return outcome
 
     def _probe(self, call: Call, pending: Pending) -> Probe | None:
-        """Give a question about a call; None where it is too late, or another one is under way."""
+        """Ask the workers of a service for a call; None where it is too late, or there are none."""
         service = self.fleet.peek().services.get(call.address.queue)
-        nodes = service.workers if service else ()
-        if pending.deadline.passed or not nodes or not self._probing.acquire(blocking=False):
+        if pending.deadline.passed or service is None or not service.workers:
             return None
-        return Probe(call.id, call.task, nodes)
-
-    def _end(self, probe: Probe | None) -> None:
-        if probe is not None:
-            probe.end(self.transport)
-            self._probing.release()
+        options = call.options
+        put_off = pending.state == "RETRY" or bool(options.countdown or options.eta)
+        probe = Probe(call.id, call.task, frozenset(service.workers), pending.deadline, put_off)
+        self._probes.ask(probe)
+        return probe
 
     def _revoke(self, call: Call) -> None:
         wanted = call.options.cancel_on_timeout
@@ -199,6 +185,10 @@ class Delivery:
                 self.transport.forget(each.id)
             sleep(pause)
         return sent
+
+    def close(self) -> None:
+        """End the thread that asks workers."""
+        self._probes.close()
 
     # ----- before anything is sent
 

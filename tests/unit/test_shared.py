@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from celery_rpc.config import ClientOptions
-from celery_rpc.deadline import Deadline
+from celery_rpc.deadline import NEVER, Deadline
 from celery_rpc.discovery.source import Fleet
 from celery_rpc.errors import Overloaded, ReplyLost
 from celery_rpc.model import Catalog, WorkerReport
@@ -15,7 +15,7 @@ from celery_rpc.pending import Outcome, Pending, Update
 from celery_rpc.transport.base import Receipt
 from celery_rpc.transport.confirms import Confirms
 from celery_rpc.transport.control import Command
-from celery_rpc.transport.probe import Probe
+from celery_rpc.transport.probe import Probe, Question
 from celery_rpc.transport.replies import ReplyTable
 from celery_rpc.transport.skew import Skew
 from celery_rpc.updates import Updates
@@ -109,10 +109,13 @@ def test_refusals_are_read_while_more_come() -> None:
 
 
 def test_a_finding_is_told_while_workers_answer() -> None:
-    probe = Probe("id", "calc.add", [f"node-{number}" for number in range(10_000)])
-    probe.sent = True
+    nodes = frozenset(f"node-{number}" for number in range(10_000))
+    probe = Probe("id", "calc.add", nodes, NEVER)
+    probe.question = question = Question([probe])
+    question.sent = True
+    [ticket] = question.commands
     numbers = count()
-    with between_steps(lambda: probe._answer("", {f"node-{next(numbers)}": {}})):
+    with between_steps(lambda: question.hear(ticket, {f"node-{next(numbers)}": {}})):
         finding = probe.finding
     assert "did not answer when asked" in finding
 

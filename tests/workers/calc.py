@@ -108,6 +108,12 @@ def progress(self: Any, steps: int, seconds: float = 0.0) -> int:
     return steps
 
 
+@app.task(name="calc.retry_later", bind=True, max_retries=None)
+def retry_later(self: Any, seconds: float) -> None:
+    """Fail, to be run again in so many seconds."""
+    raise self.retry(countdown=seconds, exc=CalcError("not yet"))
+
+
 @app.task(name="calc.retry", bind=True, max_retries=None)
 def retry(self: Any, times: int) -> int:
     """Fail and be retried this many times, then return how often it was retried."""
