@@ -55,9 +55,8 @@ class Delivery:
             self.transport.forget(call.id)
 
     def _call(self, call: Call) -> Any:
+        call = self._checked(call)
         options = call.options
-        if options.check:
-            self._look_for_consumers(call)
         pending = self.transport.send(call, confirm=bool(options.ignore_result))
         if options.ignore_result:
             return None
@@ -73,7 +72,7 @@ class Delivery:
     async def _call_async(self, call: Call) -> Any:
         options = call.options
         if options.check:
-            await asyncio.to_thread(self._look_for_consumers, call)
+            call = await asyncio.to_thread(self._checked, call)
         if options.ignore_result:
             await asyncio.to_thread(self.transport.send, call)
             return None
@@ -136,9 +135,7 @@ class Delivery:
         attempts = self._attempts(call)
         while True:
             try:
-                if call.options.check:
-                    self._look_for_consumers(call)
-                return self.transport.send(call)
+                return self.transport.send(self._checked(call))
             except RpcError as error:
                 if not call.options.persistent:
                     raise
@@ -152,8 +149,7 @@ class Delivery:
         """
         if not calls:
             return []
-        if calls[0].options.check:
-            self._look_for_consumers(calls[0])
+        self._checked(calls[0])
         sent = self._send_many(calls)
         return [sent[call.id] for call in calls]
 
@@ -202,7 +198,15 @@ class Delivery:
             wait_for_ready=options.wait_for_ready,
         )
 
-    def _look_for_consumers(self, call: Call) -> None:
+    def _checked(self, call: Call) -> Call:
+        """Look for consumers where that is asked; return the call with what is left of its time."""
+        if not call.options.check:
+            return call
+        deadline = Deadline.after(call.expires_in)
+        self._look_for_consumers(call, deadline.earlier(Deadline.after(self.options.timeout)))
+        return replace(call, expires_in=deadline.remaining())
+
+    def _look_for_consumers(self, call: Call, deadline: Deadline) -> None:
         """Look for a worker that listens where the call goes.
 
         Raises:
@@ -210,7 +214,6 @@ class Delivery:
             NoConsumers: it is there, and nobody listens.
         """
         queue = call.address.queue
-        deadline = Deadline.after(call.expires_in).earlier(Deadline.after(self.options.timeout))
         found = self.transport.depth(call.address, deadline)
         if found is None:
             raise NoSuchService(
@@ -219,9 +222,7 @@ class Delivery:
             )
         messages, consumers = found
         if consumers is None:  # the broker does not count them: those count who answer
-            catalog = self.fleet.catalog(fresh=True)
-            service = catalog.services.get(queue)
-            consumers = len(service.workers - catalog.missing) if service else 0
+            consumers = self.fleet.listeners(queue, deadline)
         if not consumers:
             raise NoConsumers(
                 f"nobody listens on queue {queue!r} at {self.options.broker} ({messages:,} "

@@ -224,7 +224,8 @@ class ReportBook:
 
     def complete(self) -> Sequence[WorkerReport]:
         """Return the workers that have answered everything."""
-        return [each for each in self.reports.values() if each.complete]
+        # Listed in one step: others may look while more is noted.
+        return [each for each in list(self.reports.values()) if each.complete]
 
     @property
     def half_heard(self) -> Sequence[str]:

@@ -129,6 +129,23 @@ class Fleet:
         self._check(sweep)
         return self._catalog
 
+    def listeners(self, queue: str, deadline: Deadline) -> int:
+        """Count the workers on a queue that answer now; by the deadline, or until one has.
+
+        Raises:
+            DiscoveryError: the workers could not be asked, or nobody had answered by then.
+        """
+        sweep = self._ask()
+
+        def heard() -> int:
+            reports = sweep.book.complete()
+            return sum(any(each.name == queue for each in one.queues or ()) for one in reports)
+
+        self._wait(sweep, lambda: sweep.settled or heard() > 0, deadline.remaining())
+        if not heard():
+            self._check(sweep)
+        return heard()
+
     def detailed(self) -> Catalog:
         """Return the catalog with what can only be guessed: annotations and docstrings of tasks
         whose signatures nobody publishes, from workers of Celery 5.6 or older.

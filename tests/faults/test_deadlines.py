@@ -1,6 +1,7 @@
 """Deadlines travel with calls; messages that a broker refuses fail their own call alone."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from celery_rpc import (
 )
 from celery_rpc.transport.skew import EVERY
 from tests.faults.conftest import Connect
+from tests.faults.test_turns import warm
 from tests.limits import fails
 from tests.servers import Broker, FaultProxy, Forger, Gate, RabbitBroker, Way, Worker, wait_until
 
@@ -244,3 +246,51 @@ def test_R24_a_worker_whose_clock_is_ahead_is_noticed_and_allowed_for(
     before = datetime.now(UTC)
     left = datetime.fromisoformat(client.calc.header.options(timeout=10)("expires"))
     assert (left - before).total_seconds() > 85
+
+
+#: What others ask of a client, which has a call that is not run yet; and a deadline in its midst.
+ERRANDS: dict[str, tuple[Callable[[Any, Any], object], float]] = {
+    "discovery": (lambda client, late: client.refresh(), 2.0),
+    "check": (lambda client, late: client.calc.add.options(check="consumers")(1, 1), 2.0),
+    "cancel": (lambda client, late: late.cancel(timeout=5.0), 2.0),
+    "probe": (lambda client, late: client.calc.sleep.options(timeout=3.1)(0.0), 4.0),
+}
+
+
+@pytest.mark.parametrize(("errand", "timeout"), ERRANDS.values(), ids=ERRANDS)
+def test_R01_a_deadline_holds_whatever_others_ask_of_the_client(
+    linked: Connect,
+    link: FaultProxy,
+    gate: Gate,
+    errand: Callable[[Any, Any], object],
+    timeout: float,
+) -> None:
+    client = linked(timeout=10.0, heartbeat=20.0)
+    warm(client)
+
+    def ask() -> None:
+        wait_until(lambda: gate.held == 1, what="the call to run")
+        late = client.calc.add.options(countdown=60).delay(1, 1)
+        link.freeze()
+        with contextlib.suppress(RpcError):
+            errand(client, late)
+
+    with ThreadPoolExecutor(1) as other:
+        asked = other.submit(ask)
+        hold = client.calc.hold.options(timeout=timeout)
+        fails(lambda: hold(gate.path), RpcError, within=timeout)
+        link.heal()
+        gate.open()
+        asked.result(timeout=30)
+
+
+def test_R01_the_look_for_consumers_is_within_the_deadline(linked: Connect, worker: Worker) -> None:
+    client = linked()
+    add = client.calc.add.options(check="consumers", timeout=1.0)
+    worker.freeze()
+    try:
+        fails(lambda: add(1, 1), RpcError, within=1.0)
+    finally:
+        worker.thaw()
+    wait_until(lambda: client.calc.add.options(timeout=5.0)(1, 1) == 2, what="the worker")
+    assert client.calc.add.options(check="consumers", timeout=5.0)(1, 1) == 2
