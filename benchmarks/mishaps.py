@@ -5,6 +5,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 
+from benchmarks.strikes import Strikes
 from benchmarks.tally import Fate, Tally
 from tests.servers import FaultProxy, Forger, RabbitBroker, Supervisor, ValkeyBroker, Way
 from tests.servers.forger import GARBAGE
@@ -19,7 +20,7 @@ SYSTEM_EXIT = {"exc_module": "builtins", "exc_type": "SystemExit", "exc_message"
 
 
 class Mishaps:
-    """Brings about faults of the network, the worker, the broker and other programs."""
+    """Brings about faults of the network, the worker, the broker, other programs and our own."""
 
     def __init__(
         self,
@@ -27,6 +28,7 @@ class Mishaps:
         link: FaultProxy,
         staff: Supervisor,
         tally: Tally,
+        strikes: Strikes,
         seed: int,
     ) -> None:
         self.counts: Counter[str] = Counter()
@@ -35,6 +37,8 @@ class Mishaps:
         self._instant: dict[str, Callable[[], object]] = {
             "cut": lambda: link.cut(reset=self._random.random() < 0.5),
             "worker killed": staff.kill,
+            "interrupts": strikes.interrupt,
+            "fork": strikes.fork,
         }
         self._lasting: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
             "refuse": (self._refuse, link.heal),

@@ -16,6 +16,7 @@ import click
 from benchmarks.callers import Callers
 from benchmarks.mishaps import Mishaps
 from benchmarks.servers import BROKERS
+from benchmarks.strikes import Strikes
 from benchmarks.tally import SHOWN, Tally
 from benchmarks.vitals import Vitals, look
 from celery_rpc import connect
@@ -48,7 +49,8 @@ class Soak:
             self.link.url(self.broker.url), timeout=5.0, connect_timeout=1.0, heartbeat=4.0
         )
         self.callers = Callers(self.client, self.ledger, self.tally, size, seed)
-        self.mishaps = Mishaps(self.broker, self.link, self.staff, self.tally, seed)
+        strikes = Strikes(self.client, self.ledger, self.tally, seed)
+        self.mishaps = Mishaps(self.broker, self.link, self.staff, self.tally, strikes, seed)
         self.lost: list[str] = []
         #: Confirmed calls that a killed worker had in its hands, on Redis; and executions of what
         #: the broker gave out a second time.

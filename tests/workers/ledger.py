@@ -45,6 +45,12 @@ def early(self: Any, path: str, number: int, seconds: float = 0.0) -> int:
     return 2 * number
 
 
+@app.task(name="ledger.fail")
+def fail() -> None:
+    """Fail."""
+    raise KeyError("as asked")
+
+
 @app.task(name="ledger.late", bind=True, acks_late=True)
 def late(self: Any, path: str, number: int, seconds: float = 0.0) -> int:
     """Do the same, acknowledged when it has run."""
