@@ -17,6 +17,8 @@ from tests.servers.process import ROOT, ServerProcess
 
 Pool = Literal["prefork", "threads", "solo"]
 
+LOG = "worker.log"
+
 _numbers = itertools.count(1)
 
 
@@ -71,7 +73,7 @@ class Worker:
         command += ["--without-mingle", "--without-gossip", *args]
         process = ServerProcess(
             command,
-            log=directory / "worker.log",
+            log=directory / LOG,
             env={**_environment(), **(env or {})},
             cwd=cwd,
         )
@@ -100,6 +102,11 @@ class Worker:
     def running(self) -> bool:
         """True until the parent process has ended."""
         return self.process.running
+
+    @property
+    def log_path(self) -> Path:
+        """The file that it writes to."""
+        return self._directory / LOG
 
     @property
     def log(self) -> str:
