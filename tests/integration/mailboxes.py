@@ -46,7 +46,7 @@ class Mailboxes:
 
     def __exit__(self, *exc_info: object) -> None:
         self._stop.set()
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=30)
         self._subscription.close()
         self._client.close()
 
@@ -99,7 +99,7 @@ class AmqpMailbox:
 
     def __exit__(self, *exc_info: object) -> None:
         self._stop.set()
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=30)
         self._connection.release()
 
     def _run(self) -> None:

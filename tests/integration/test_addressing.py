@@ -56,15 +56,15 @@ def test_no_queue_is_made_but_the_reply_queue(client: Any, broker: Broker) -> No
         name = next(iter(other.catalog))
         task = other.task("where", queue=name)
         assert task(1) == 2
-        assert (task.s(1) | task.s()).delay().get(timeout=10) == 3
+        assert (task.s(1) | task.s()).delay().get(timeout=30) == 3
 
         def made() -> set[str]:
             new = queues_of(broker) - before
             return {name for name in new if not name.startswith("celery-rpc.reply.")}
 
         # A worker on Redis keeps there what it has just done, until it has acknowledged it.
-        wait_until(lambda: made() == set(), timeout=10, what="what is unacknowledged to be gone")
-    wait_until(lambda: queues_of(broker) <= before, timeout=10, what="the reply queue to be gone")
+        wait_until(lambda: made() == set(), what="what is unacknowledged to be gone")
+    wait_until(lambda: queues_of(broker) <= before, what="the reply queue to be gone")
 
 
 def queues_of(broker: Broker) -> set[str]:

@@ -44,7 +44,7 @@ def test_R28_a_reply_is_awaited_in_one_loop_and_again_in_another(client: Any) ->
 
     assert asyncio.run(main()) == 0.2
     assert asyncio.run(main()) == 0.2
-    assert reply.get(timeout=1) == 0.2
+    assert reply.get(timeout=30) == 0.2
 
 
 def test_R28_a_loop_that_closed_while_a_call_was_pending_hurts_nobody(client: Any) -> None:
@@ -55,7 +55,7 @@ def test_R28_a_loop_that_closed_while_a_call_was_pending_hurts_nobody(client: An
             await asyncio.wait_for(reply, 0.05)
 
     asyncio.run(give_up())
-    assert reply.get(timeout=5) == 0.5
+    assert reply.get(timeout=30) == 0.5
     assert client.calc.add(1, 1) == 2
 
 
@@ -144,7 +144,7 @@ def test_errors_are_raised_by_await(client: Any) -> None:
 def test_updates_can_be_followed_asynchronously(client: Any) -> None:
     async def main() -> list[str]:
         reply = client.calc.progress.delay(3)
-        return [update.state async for update in reply.updates(timeout=10)]
+        return [update.state async for update in reply.updates(timeout=30)]
 
     assert asyncio.run(main()).count("PROGRESS") == 3
 

@@ -34,7 +34,7 @@ def storing_client(broker: Broker, store: str) -> Any:
 def test_results_come_from_the_store(storing_client: Any) -> None:
     calc = storing_client.calc
     assert calc.add(1, 1) == 2
-    assert calc.add.delay(1, 2).get(timeout=5) == 3
+    assert calc.add.delay(1, 2).get(timeout=30) == 3
     assert [reply.get(timeout=30) for reply in calc.add.batch([(n, n) for n in range(200)])] == [
         *range(0, 400, 2)
     ]
@@ -46,21 +46,21 @@ def test_the_callers_own_ids_are_heard_too(storing_client: Any) -> None:
     for _ in range(20):
         task_id = str(uuid4())
         reply = storing_client.calc.add.apply_async((1, 1), task_id=task_id)
-        assert reply.get(timeout=5) == 2
+        assert reply.get(timeout=30) == 2
 
 
 def test_a_stored_result_is_found_by_its_id_later(
     broker: Broker, store: str, storing_client: Any
 ) -> None:
     reply = storing_client.calc.add.delay(20, 1)
-    assert reply.get(timeout=5) == 21
+    assert reply.get(timeout=30) == 21
     with connect(broker.client_url, backend=store) as other:
-        assert other.reply(reply.id).get(timeout=5) == 21
+        assert other.reply(reply.id).get(timeout=30) == 21
 
 
 def test_progress_and_awaits_work_from_the_store(storing_client: Any) -> None:
     reply = storing_client.calc.progress.delay(3, 0.05)
-    assert "PROGRESS" in [update.state for update in reply.updates(timeout=10)]
+    assert "PROGRESS" in [update.state for update in reply.updates(timeout=30)]
 
     async def main() -> Any:
         return await asyncio.gather(*(storing_client.calc.add.aio(n, 1) for n in range(100)))
@@ -70,7 +70,7 @@ def test_progress_and_awaits_work_from_the_store(storing_client: Any) -> None:
 
 def test_chains_work_from_the_store(storing_client: Any) -> None:
     calc = storing_client.calc
-    assert (calc.add.s(1, 1) | calc.mul.s(10)).delay().get(timeout=10) == 20
+    assert (calc.add.s(1, 1) | calc.mul.s(10)).delay().get(timeout=30) == 20
 
 
 def test_chords_work_where_workers_keep_results(storing_client: Any) -> None:

@@ -129,7 +129,7 @@ class TestLive:
             assert len(client.refresh()["calc"].workers) == 1
         finally:
             workers[0].thaw()
-        wait_until(lambda: len(client.refresh().workers) == 2, timeout=10, what="it to be back")
+        wait_until(lambda: len(client.refresh().workers) == 2, what="it to be back")
 
 
 def test_a_service_that_starts_later_is_found(broker: Broker, new_client: Any) -> None:
@@ -138,7 +138,7 @@ def test_a_service_that_starts_later_is_found(broker: Broker, new_client: Any) -
         client.calc  # noqa: B018
     with start(broker) as worker:
         worker.wait_ready()
-        wait_until(lambda: "calc" in client.refresh().services, timeout=10)
+        wait_until(lambda: "calc" in client.refresh().services)
         assert client.calc.add(1, 1) == 2
 
 
@@ -152,7 +152,7 @@ def test_an_old_catalog_is_asked_for_in_the_background(broker: Broker, new_clien
         def asked_again() -> bool:
             return bool(client.catalog.taken_at > taken)
 
-        wait_until(asked_again, timeout=5, what="the catalog to be asked for anew")
+        wait_until(asked_again, what="the catalog to be asked for anew")
 
 
 def test_R15_a_task_that_only_some_workers_have_is_tried_until_one_takes_it(

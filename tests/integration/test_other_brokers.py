@@ -27,17 +27,17 @@ def client() -> Iterator[Any]:
         start_worker(app, pool="solo", perform_ping_check=False),
         connect("memory://", discovery_window=5.0) as client,
     ):
-        wait_until(lambda: "svc" in client.refresh().services, timeout=20, what="the worker")
+        wait_until(lambda: "svc" in client.refresh().services, what="the worker")
         yield client
 
 
 def test_calls_and_discovery_work_in_memory(client: Any) -> None:
     assert client.svc.add(1, 1) == 2
-    assert client.svc.add.delay(1, 2).get(timeout=5) == 3
+    assert client.svc.add.delay(1, 2).get(timeout=30) == 3
     assert [
-        reply.get(timeout=10) for reply in client.svc.add.batch([(n, 1) for n in range(10)])
+        reply.get(timeout=30) for reply in client.svc.add.batch([(n, 1) for n in range(10)])
     ] == [*range(1, 11)]
-    assert (client.svc.add.s(1, 1) | client.svc.add.s(3)).delay().get(timeout=5) == 5
+    assert (client.svc.add.s(1, 1) | client.svc.add.s(3)).delay().get(timeout=30) == 5
     with pytest.raises(TypeError):
         client.svc.add(1, None)
 

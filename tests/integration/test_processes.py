@@ -66,7 +66,7 @@ with connect(sys.argv[1]) as client:
     assert time.monotonic() - began < 0.29, "greenlets do not run meanwhile"
     gevent.joinall(jobs, raise_error=True)
     assert time.monotonic() - began < 2
-    assert [r.get(timeout=5) for r in add.batch([(n, 1) for n in range(200)])] == [*range(1, 201)]
+    assert [r.get(timeout=30) for r in add.batch([(n, 1) for n in range(200)])] == [*range(1, 201)]
     jobs = [gevent.spawn(add, n, 1) for n in range(100)]
     gevent.joinall(jobs, raise_error=True)
     assert [job.value for job in jobs] == [*range(1, 101)]
@@ -109,7 +109,7 @@ def test_R25_gunicorn_with_preload_calls_from_every_worker(broker: Broker, tmp_p
         env=environment,
     )
     try:
-        server.wait_until(lambda: is_open(port), timeout=20, what="it to listen")
+        server.wait_until(lambda: is_open(port), what="it to listen")
         seen: set[str] = set()
 
         def ask() -> bool:
@@ -201,7 +201,7 @@ def uvicorn(broker: Broker, folder: Path, *options: str) -> Iterator[tuple[Serve
     }
     server = ServerProcess([*command, *options], log=folder / "log", cwd=folder, env=environment)
     try:
-        server.wait_until(lambda: is_open(port), timeout=20, what="it to listen")
+        server.wait_until(lambda: is_open(port), what="it to listen")
         yield server, port
     finally:
         server.terminate(timeout=5)

@@ -54,7 +54,7 @@ def test_what_live_workers_say_wins(broker: Broker, new_client: Connect, file: P
         worker.wait_ready()
         client = new_client(catalog=file)
         assert client.typed.old is not None
-        wait_until(lambda: client.catalog.workers, timeout=10, what="a look in the background")
+        wait_until(lambda: client.catalog.workers, what="a look in the background")
         catalog = client.refresh()
         assert catalog["typed"].workers == {worker.hostname}
         assert "typed.old" not in catalog["typed"].tasks

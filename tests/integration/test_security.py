@@ -44,18 +44,18 @@ def call(client: Any) -> None:
     """Call in every way."""
     calc = client.calc
     assert calc.add(1, 1) == 2
-    assert calc.add.delay(2, 2).get(timeout=5) == 4
-    assert [reply.get(timeout=5) for reply in calc.add.batch([(n, 1) for n in range(50)])] == [
+    assert calc.add.delay(2, 2).get(timeout=30) == 4
+    assert [reply.get(timeout=30) for reply in calc.add.batch([(n, 1) for n in range(50)])] == [
         *range(1, 51)
     ]
     assert len(calc.echo("x" * 600_000)) == 600_000
     assert asyncio.run(calc.add.aio(1, 2)) == 3
     with pytest.raises(ValueError, match="as asked"):
         calc.fail()
-    assert calc.progress.delay(2).get(timeout=5) == 2
+    assert calc.progress.delay(2).get(timeout=30) == 2
     assert calc.add.options(check="consumers", wait_for_ready=True)(1, 1) == 2
-    assert (calc.add.s(1, 1) | calc.mul.s(10)).delay().get(timeout=5) == 20
-    assert (group(calc.add.s(n, 1) for n in range(3)) | calc.total.s()).delay().get(timeout=5) == 6
+    assert (calc.add.s(1, 1) | calc.mul.s(10)).delay().get(timeout=30) == 20
+    assert (group(calc.add.s(n, 1) for n in range(3)) | calc.total.s()).delay().get(timeout=30) == 6
     with pytest.raises(DeadlineExceeded):
         calc.sleep.options(timeout=0.2, cancel_on_timeout=True)(0.5)
 

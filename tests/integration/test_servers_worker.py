@@ -168,4 +168,4 @@ def test_a_worker_comes_back_when_its_link_does(broker: Broker) -> None:
         proxy.cut()
         wait_until(lambda: "Connection to broker lost" in worker.log)
         proxy.heal()
-        wait_until(worker.answers, timeout=20)
+        wait_until(worker.answers)

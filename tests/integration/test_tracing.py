@@ -24,10 +24,10 @@ Call = Callable[[Any], Any]
 #: The ways to call, each giving the header that its message had.
 WAYS: dict[str, Call] = {
     "blocking": lambda header: header("traceparent"),
-    "delay": lambda header: header.delay("traceparent").get(timeout=5),
+    "delay": lambda header: header.delay("traceparent").get(timeout=30),
     "aio": lambda header: asyncio.run(header.aio("traceparent")),
-    "batch": lambda header: header.batch([("traceparent",)])[0].get(timeout=5),
-    "canvas": lambda header: header.s("traceparent").delay().get(timeout=5),
+    "batch": lambda header: header.batch([("traceparent",)])[0].get(timeout=30),
+    "canvas": lambda header: header.s("traceparent").delay().get(timeout=30),
 }
 
 
@@ -57,7 +57,7 @@ def test_opentelemetry_sees_a_span_and_the_worker_gets_its_context(
         spans.update({span.name: span for span in exporter.get_finished_spans()})
         return "apply_async/calc.header" in spans
 
-    wait_until(ended, timeout=5, what="the span of the call")
+    wait_until(ended, what="the span of the call")
     sent = spans["apply_async/calc.header"]
     assert sent.parent is not None
     assert sent.parent.span_id == caller.get_span_context().span_id
@@ -81,10 +81,10 @@ with connect(sys.argv[1]) as client:
     header = client.calc.header
     ways = {
         "blocking": lambda: header("sentry-trace"),
-        "delay": lambda: header.delay("sentry-trace").get(timeout=5),
+        "delay": lambda: header.delay("sentry-trace").get(timeout=30),
         "aio": lambda: asyncio.run(header.aio("sentry-trace")),
-        "batch": lambda: header.batch([("sentry-trace",)])[0].get(timeout=5),
-        "canvas": lambda: header.s("sentry-trace").delay().get(timeout=5),
+        "batch": lambda: header.batch([("sentry-trace",)])[0].get(timeout=30),
+        "canvas": lambda: header.s("sentry-trace").delay().get(timeout=30),
     }
     for name, way in ways.items():
         with sentry_sdk.start_transaction(name="caller") as transaction:

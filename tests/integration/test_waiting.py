@@ -59,7 +59,7 @@ def read(client: Any, queue: str, limit: int = 100) -> list[Message]:
 def test_messages_are_read_and_left_where_they_are(operator: Any, queue: str) -> None:
     for _ in range(3):
         # RabbitMQ gives them back when the channel is closed.
-        wait_until(lambda: len(read(operator, queue)) == len(CALLS), timeout=5, what="all of them")
+        wait_until(lambda: len(read(operator, queue)) == len(CALLS), what="all of them")
     found = read(operator, queue)
     assert [each.id for each in found] == [f"id-{number}" for number in range(len(CALLS))]
     assert [(each.task, tuple(each.args), each.kwargs) for each in found] == CALLS

@@ -17,11 +17,11 @@ def exercise(broker: Broker) -> None:
         with pytest.raises(ZeroDivisionError):
             client.calc.fail("ZeroDivisionError")
         reply = client.calc.progress.delay(2)
-        assert [u.state for u in reply.updates(timeout=10)].count("PROGRESS") == 2
-        assert reply.get(timeout=5) == 2
+        assert [u.state for u in reply.updates(timeout=30)].count("PROGRESS") == 2
+        assert reply.get(timeout=30) == 2
         flow = client.calc.add.s(1, 1) | client.calc.mul.s(10)
-        assert flow.delay().get(timeout=10) == 20
-        assert [r.get(timeout=10) for r in client.calc.add.batch([(n, 1) for n in range(20)])] == [
+        assert flow.delay().get(timeout=30) == 20
+        assert [r.get(timeout=30) for r in client.calc.add.batch([(n, 1) for n in range(20)])] == [
             *range(1, 21)
         ]
         assert client.catalog["calc"].tasks["calc.add"].backend == "rpc"
@@ -75,7 +75,7 @@ def test_calls_are_taken_by_their_priority(broker: Broker) -> None:
             reply = where.options(priority=priority).delay()
             reply.add_done_callback(lambda _, priority=priority: ended.append(priority))
         worker.thaw()
-        wait_until(lambda: len(ended) == 3, timeout=20, what="the calls to end")
+        wait_until(lambda: len(ended) == 3, what="the calls to end")
         assert ended == [highest, 5, 9 - highest]
 
 
