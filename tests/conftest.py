@@ -14,7 +14,7 @@ from tests.servers import Broker, Gate, RabbitBroker, ValkeyBroker, Worker, cele
 
 profiles.load()
 
-WATCHDOG_SECONDS = 180.0 if profiles.PROFILE == "quick" else 7200.0
+WATCHDOG_SECONDS = 300.0 if profiles.PROFILE == "quick" else 7200.0
 
 stderr_key = pytest.StashKey[int]()
 

@@ -110,7 +110,7 @@ def services_of(page: Path, broker: ValkeyBroker, folder: Path) -> Iterator[str]
         process, hostname=f"celery@{socket.gethostname()}", broker_url=url, directory=folder
     )
     with worker:
-        process.wait_until(worker.answers, timeout=30, what="an answer to ping")
+        process.wait_until(worker.answers, timeout=60, what="an answer to ping")
         have_described(url)
         yield url
 
@@ -251,7 +251,7 @@ def test_every_command_has_its_section() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=150,
     ).stdout
     listing = shown.partition("Commands:\n")[2].partition("\n\n")[0]
     commands = {line.split()[0] for line in listing.splitlines() if re.match(r" {2}\w", line)}

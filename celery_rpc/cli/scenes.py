@@ -105,14 +105,14 @@ def progress(client: Any) -> Any:
 def chain(client: Any) -> Any:
     """Celery's canvas, over two services: each step finds its own queue."""
     flow = client.inventory.stock.s("desk") | client.billing.mul.s(250)
-    return flow.delay().get(timeout=5)
+    return flow.delay().get(timeout=30)
 
 
 @scene(lambda result: result == sum(range(100)))
 def chord(client: Any) -> Any:
     """A chord, with no result store: over rpc:// stock Celery refuses it."""
     parts = group(client.billing.add.s(n) for n in range(100))
-    return (parts | client.billing.total.s()).delay().get(timeout=5)
+    return (parts | client.billing.total.s()).delay().get(timeout=30)
 
 
 @scene(lambda notes: [note.split()[0] for note in notes] == ["billing.charge", "inventory.reserve"])
@@ -130,4 +130,4 @@ def order(client: Any) -> Any:
 def batch(client: Any) -> Any:
     """Many calls go out in one piece."""
     replies = client.billing.add.batch([(n, n) for n in range(5)])
-    return [reply.get(timeout=5) for reply in replies]
+    return [reply.get(timeout=30) for reply in replies]

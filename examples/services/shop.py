@@ -124,7 +124,7 @@ class Shop:
                     stderr=subprocess.STDOUT,
                 )
 
-    def ready(self, timeout: float = 30.0) -> None:
+    def ready(self, timeout: float = 60.0) -> None:
         """Wait until every worker answers a ping.
 
         Raises:

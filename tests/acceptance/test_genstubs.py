@@ -110,7 +110,7 @@ def test_an_installed_wheel_types_connect_without_any_setting(tmp_path: Path, ca
             *("--no-deps", "--no-index", str(wheel)),
         ],
         check=True,
-        timeout=120,
+        timeout=170,
     )
     # What celery-rpc needs is installed where the tests run.
     (packages / "tests.pth").write_text(f"{ROOT}\n{sysconfig.get_path('purelib')}\n")

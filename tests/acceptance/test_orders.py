@@ -27,7 +27,7 @@ def shop(broker: Broker) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def client(broker: Broker, shop: Any) -> Iterator[Any]:
     # Four workers that have just started, on a machine with much else to do, may take a while.
-    with connect(broker.url, discovery_window=10.0) as made:
+    with connect(broker.url, discovery_window=20.0) as made:
         yield made
 
 
@@ -36,7 +36,7 @@ def ran(broker: Broker, shop: Any) -> Iterator[Ran]:
     """Counts the tasks that the services have taken since the test began."""
 
     def count() -> Counter[str]:
-        answers = app.control.inspect(timeout=10, limit=len(SERVICES)).stats()
+        answers = app.control.inspect(timeout=60, limit=len(SERVICES)).stats()
         assert answers is not None
         assert len(answers) == len(SERVICES)
         return sum((Counter(each["total"]) for each in answers.values()), Counter[str]())

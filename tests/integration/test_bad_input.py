@@ -5,7 +5,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from typing import Any
 
 import pytest
@@ -22,6 +21,7 @@ from celery_rpc import (
 )
 from celery_rpc.address import Address
 from celery_rpc.call import Target
+from tests.limits import ends_within
 from tests.servers import RabbitBroker, RedisBroker, ValkeyBroker, free_port
 
 
@@ -57,7 +57,11 @@ def test_no_broker_at_all() -> None:
     named = ("CELERY_RPC_BROKER", "CELERY_BROKER_URL")
     environment = {name: value for name, value in os.environ.items() if name not in named}
     done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=30
+        [sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=150,
     )
     assert done.returncode == 1
     assert "ConfigurationError: no broker" in done.stderr
@@ -66,23 +70,25 @@ def test_no_broker_at_all() -> None:
 
 @pytest.mark.parametrize("scheme", ["redis", "amqp"])
 def test_R03_a_broker_that_is_down_is_unavailable_in_time(scheme: str) -> None:
-    with connect(f"{scheme}://127.0.0.1:{free_port()}/") as client:
-        began = time.monotonic()
-        with pytest.raises(Unavailable, match="no connection"):
-            client.calc.add(1, 1)
-        assert time.monotonic() - began < 5
+    with (
+        connect(f"{scheme}://127.0.0.1:{free_port()}/") as client,
+        ends_within(3),
+        pytest.raises(Unavailable, match="no connection"),
+    ):
+        client.calc.add(1, 1)
 
 
 @pytest.mark.parametrize("scheme", ["redis", "amqp"])
 def test_a_port_where_something_else_listens_is_unavailable_in_time(scheme: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         where = f"127.0.0.1:{silent.getsockname()[1]}"
-        with connect(f"{scheme}://user:secret@{where}/") as client:
-            began = time.monotonic()
-            with pytest.raises(Unavailable, match=where) as caught:
-                client.calc.add(1, 1)
+        with (
+            connect(f"{scheme}://user:secret@{where}/") as client,
+            ends_within(3),
+            pytest.raises(Unavailable, match=where) as caught,
+        ):
+            client.calc.add(1, 1)
         assert "secret" not in str(caught.value)
-        assert time.monotonic() - began < 5
 
 
 def test_a_broker_whose_package_is_missing_is_said() -> None:
@@ -115,10 +121,8 @@ def test_a_redis_database_that_is_not_there(valkey: RedisBroker) -> None:
 def test_S09_a_wrong_rabbitmq_password_or_vhost_is_said_and_not_shown(rabbitmq: Any) -> None:
     bad_password = rabbitmq.vhost_url("/", password="wrong-secret")
     with connect(bad_password) as client:
-        began = time.monotonic()
-        with pytest.raises(PermissionRefused) as caught:
+        with ends_within(8), pytest.raises(PermissionRefused) as caught:
             client.catalog  # noqa: B018
-        assert time.monotonic() - began < 10
         assert "wrong-secret" not in f"{caught.value!r} {client!r} {client.status()}"
     refusal = pytest.raises((PermissionRefused, Unavailable), match="vhost")
     with connect(rabbitmq.vhost_url("nowhere")) as client, refusal:
@@ -132,10 +136,8 @@ def test_a_queue_that_vanished_is_no_such_service_at_once(rabbitmq: RabbitBroker
         unheard = lost.options(ignore_result=True)
         sends = [lost, lost.delay, unheard.delay, awaited(lost), awaited(unheard)]
         for send in sends:
-            began = time.monotonic()
-            with pytest.raises(NoSuchService, match="no queue 'vanished'"):
+            with ends_within(0), pytest.raises(NoSuchService, match="no queue 'vanished'"):
                 send(1, 1)
-            assert time.monotonic() - began < 2
 
 
 def awaited(task: TaskProxy) -> Any:
@@ -155,7 +157,5 @@ def awaited(task: TaskProxy) -> Any:
 def test_wrong_call_options_are_refused_before_anything_is_sent(options: dict[str, Any]) -> None:
     with connect("redis://127.0.0.1:1") as client:
         task = TaskProxy(Target(TaskSpec("a.task"), Address("a")), client.caller)
-        began = time.monotonic()
         with pytest.raises(ConfigurationError):
             task.options(**options).delay()
-        assert time.monotonic() - began < 1

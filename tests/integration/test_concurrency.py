@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from celery_rpc import ClientClosed
-from tests.servers import wait_until
+from tests.servers import Gate, wait_until
 
 pytestmark = pytest.mark.usefixtures("worker")
 
@@ -94,10 +94,10 @@ def test_R25_parent_and_child_both_call_after_os_fork(client: Any) -> None:
     assert os.waitpid(pid, 0) == (pid, 0)
 
 
-def test_a_closed_client_fails_its_calls_and_leaves_no_thread(new_client: Any) -> None:
+def test_a_closed_client_fails_its_calls_and_leaves_no_thread(new_client: Any, gate: Gate) -> None:
     before = len(threading.enumerate())
     client = new_client()
-    reply = client.calc.sleep.delay(5)
+    reply = client.calc.hold.delay(gate.path)
     client.close()
     client.close()
     with pytest.raises(ClientClosed):

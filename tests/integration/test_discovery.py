@@ -1,16 +1,19 @@
 """Discovery: quick, honest about what it does not know, and bounded."""
 
 import inspect
+import os
 import pydoc
+import socket
 import subprocess
 import sys
-import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from celery_rpc import DiscoveryError, NoSuchService, NoSuchTask, connect
 from tests.integration.mailboxes import AmqpMailbox, Mailboxes, queue, registered
+from tests.limits import ends_within
 from tests.servers import Broker, ValkeyBroker, Worker, wait_until
 from tests.servers.process import ROOT
 
@@ -31,12 +34,13 @@ def workers(broker: Broker) -> Any:
 
 COMPLETE = """
 import sys
+from pathlib import Path
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 from celery_rpc import connect
 
 shell = InteractiveShell()
-with connect(sys.argv[1]) as shell.user_ns["client"]:
+with connect(sys.argv[1], discovery_window=30.0) as shell.user_ns["client"]:
     for text in ("client.ca", "client.calc.mu", "client['ca"):
         with provisionalcompleter():
             found = shell.Completer.completions(text, len(text))
@@ -47,9 +51,11 @@ with connect(sys.argv[1]) as shell.user_ns["client"]:
 @pytest.mark.usefixtures("workers")
 class TestLive:
     def test_connecting_does_no_io(self) -> None:
-        began = time.monotonic()
-        connect("redis://192.0.2.1:1/0").close()
-        assert time.monotonic() - began < 0.5
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            connect(f"redis://127.0.0.1:{server.getsockname()[1]}/0").close()
+            server.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                server.accept()
 
     def test_the_catalog_has_every_worker(self, new_client: Any, broker: Broker) -> None:
         catalog = new_client().catalog
@@ -63,10 +69,9 @@ class TestLive:
 
     def test_an_unknown_service_ends_in_time_with_what_is_near(self, new_client: Any) -> None:
         client = new_client()
-        began = time.monotonic()
-        with pytest.raises(NoSuchService, match=r"did you mean 'calc'.*online: calc") as caught:
+        said = r"did you mean 'calc'.*online: calc"
+        with ends_within(3), pytest.raises(NoSuchService, match=said) as caught:
             client.clac  # noqa: B018
-        assert time.monotonic() - began < 4
         assert isinstance(caught.value, AttributeError)
         assert not hasattr(client, "nothing")
 
@@ -99,13 +104,14 @@ class TestLive:
         assert client.calc._ipython_key_completions_() == list(client.calc)
         assert client._ipython_key_completions_() == ["calc"]
 
-    def test_ipython_completes_services_and_tasks(self, broker: Broker) -> None:
+    def test_ipython_completes_services_and_tasks(self, broker: Broker, tmp_path: Path) -> None:
         done = subprocess.run(
             [sys.executable, "-c", COMPLETE, broker.url],
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=150,
             cwd=ROOT,
+            env={**os.environ, "IPYTHONDIR": str(tmp_path)},
         )
         assert done.stdout.splitlines()[-3:] == ["['calc']", "['mul']", "['calc']"], done.stderr
 
@@ -118,7 +124,7 @@ class TestLive:
     def test_a_frozen_worker_is_missing_and_keeps_its_place_for_one_sweep(
         self, new_client: Any, workers: Any
     ) -> None:
-        client = new_client(discovery_window=0.5)
+        client = new_client(discovery_window=2.0)
         assert len(client.refresh().workers) == 2
         workers[0].freeze()
         try:
@@ -170,7 +176,7 @@ def test_R15_a_task_that_only_some_workers_have_is_tried_until_one_takes_it(
         client = new_client()
         service = client.refresh()["calc"]
         assert service.partial["calc.mul"] == {new.hostname}
-        mul = client.calc.mul.options(timeout=20)
+        mul = client.calc.mul.options(timeout=60)
         wanted = [*range(0, 24, 2)]
         assert [mul(n, 2) for n in range(12)] == wanted
         assert [reply.get() for reply in mul.batch([(n, 2) for n in range(12)])] == wanted
@@ -210,7 +216,7 @@ class TestSimulated:
                 return good if command == "active_queues" else {"good@host": tasks}
             return bodies[number]
 
-        with Mailboxes(url, len(bodies), answer), connect(url, discovery_window=0.5) as client:
+        with Mailboxes(url, len(bodies), answer), connect(url, discovery_window=2.0) as client:
             catalog = client.catalog
             assert list(catalog) == ["good"]
             assert list(catalog["good"].tasks) == ["good.task"]
@@ -224,7 +230,7 @@ class TestSimulated:
             tasks = [registered(f"q{number}.task")]
             return {"same@host": queues if command == "active_queues" else tasks}
 
-        with Mailboxes(url, 2, answer), connect(url, discovery_window=0.5) as client:
+        with Mailboxes(url, 2, answer), connect(url, discovery_window=2.0) as client:
             catalog = client.catalog
             assert list(catalog) == ["q0", "q1"]
             assert any("two workers are called same@host" in each for each in catalog.diagnostics)
@@ -236,9 +242,8 @@ class TestSimulated:
             return {"w@h": [queue("q")] if command == "active_queues" else [registered("q.t")]}
 
         with Mailboxes(url, 20, answer), connect(url, discovery_window=2.0) as client:
-            began = time.monotonic()
-            assert client.q.t.name == "q.t"
-            assert time.monotonic() - began < 1.0
+            with connect(url, discovery_window=30.0) as patient, ends_within(10):
+                assert patient.q.t.name == "q.t"
             catalog = client.refresh()
             assert catalog.complete is False
             assert any("19 of 20 mailboxes" in each for each in catalog.diagnostics)

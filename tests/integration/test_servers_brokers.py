@@ -140,11 +140,11 @@ def test_connections_can_be_closed_by_the_broker(rabbitmq: RabbitBroker) -> None
         connection.connect()
         rabbitmq.close_connections(name)
         with pytest.raises(connection.recoverable_connection_errors, match="closed by the tests"):
-            connection.drain_events(timeout=5)
+            connection.drain_events(timeout=30)
 
 
 def test_rabbitmq_freezes_stops_restarts_and_ends() -> None:
-    def can_connect(timeout: float = 2) -> bool:
+    def can_connect(timeout: float = 20) -> bool:
         with Connection(broker.url, connect_timeout=timeout) as connection:
             try:
                 connection.connect()

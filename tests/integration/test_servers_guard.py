@@ -81,7 +81,7 @@ def run_pytest(test: Path, *more: str, **env: str) -> "subprocess.CompletedProce
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=150,
         check=False,
     )
 

@@ -22,7 +22,7 @@ app.conf.task_default_queue = "calc"
 def call(name, *args):
     result = app.send_task(name, args)
     try:
-        return result.get(timeout=20)
+        return result.get(timeout=60)
     except Exception as error:
         return f"{type(error).__name__}: {error}"
 app.send_task("calc.ignored", (1,))
@@ -50,7 +50,7 @@ def run_client(url: str, path: Path) -> list[object]:
         [sys.executable, "-c", CLIENT, url, str(path)],
         stdout=subprocess.PIPE,
         text=True,
-        timeout=50,
+        timeout=150,
         check=True,
     )
     answers: list[object] = json.loads(done.stdout)

@@ -98,7 +98,7 @@ def test_sentry_reaches_the_worker_by_every_way(broker: Broker) -> None:
         [sys.executable, "-c", SENTRY, broker.client_url],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=150,
         cwd=ROOT,
     )
     assert done.stdout.splitlines() == [f"{way} True" for way in WAYS], done.stderr

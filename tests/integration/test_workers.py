@@ -1,6 +1,5 @@
 """Stock workers of every kind: pools, and older versions of Celery."""
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +39,12 @@ def test_a_soft_time_limit_is_enforced_by_the_worker(broker: Broker) -> None:
         Worker.start("tests.workers.calc", broker.url, ["calc"], pool="prefork") as worker,
         connect(worker.wait_ready().broker_url) as client,
     ):
-        began = time.monotonic()
         with pytest.raises(RemoteError) as caught:
             client.calc.sleep.options(soft_time_limit=1)(10)
         assert caught.value.type.endswith("SoftTimeLimitExceeded")
-        assert time.monotonic() - began < 8
         with pytest.raises(RemoteError) as caught:
             client.calc.sleep.options(time_limit=1)(10)
         assert caught.value.type.endswith("TimeLimitExceeded")
-        assert time.monotonic() - began < 16
         assert client.calc.add(1, 1) == 2
 
 

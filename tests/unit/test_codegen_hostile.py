@@ -41,7 +41,7 @@ def assert_parts_are_harmless(catalog: Catalog) -> None:
     assert all(len(file.name) < LONGEST_FILE for file in files)
 
 
-@settings(max_examples=examples(1_000), suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(400), suppress_health_check=list(HealthCheck))
 @given(catalogs, model_kinds)
 def test_S04_what_is_made_of_any_catalog_is_harmless(catalog: Catalog, models: Kind) -> None:
     assert_harmless(stub_of(catalog, models=models))

@@ -189,7 +189,7 @@ def test_slow_delivers_later(client: socket.socket, proxy: FaultProxy) -> None:
     proxy.slow(0.1)
     begin = time.monotonic()
     assert exchange(client, b"slow") == b"slow"
-    assert 0.2 <= time.monotonic() - begin < 1
+    assert time.monotonic() - begin >= 0.2
 
 
 def test_slice_delivers_byte_by_byte(client: socket.socket, proxy: FaultProxy) -> None:

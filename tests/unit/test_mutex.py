@@ -31,7 +31,7 @@ def test_a_mutex_is_free_again_wherever_its_thread_is_struck(other: ThreadPoolEx
     mutex = Mutex()
     for step in broken_off(lambda: mutex.run(nothing)):
         assert not mutex.mine, step
-        other.submit(mutex.run_by, Deadline.after(5), nothing).result(timeout=10)
+        other.submit(mutex.run_by, Deadline.after(30), nothing).result(timeout=30)
 
 
 def test_a_mutex_is_waited_for_until_the_deadline(other: ThreadPoolExecutor) -> None:
@@ -42,7 +42,7 @@ def test_a_mutex_is_waited_for_until_the_deadline(other: ThreadPoolExecutor) -> 
             with pytest.raises(Busy):
                 mutex.run_by(deadline, nothing)
 
-    mutex.run(lambda: other.submit(try_it).result(timeout=10))
+    mutex.run(lambda: other.submit(try_it).result(timeout=30))
     mutex.run_by(NOW, nothing)
 
 
@@ -60,12 +60,12 @@ def test_a_thread_that_has_the_mutex_does_not_enter_it_again(other: ThreadPoolEx
 def test_a_bell_wakes_all_who_wait() -> None:
     bell, rung = Bell(), threading.Event()
     with ThreadPoolExecutor(4) as pool:
-        waits = [pool.submit(bell.wait_for, rung.is_set, Deadline.after(10)) for _ in range(4)]
+        waits = [pool.submit(bell.wait_for, rung.is_set, Deadline.after(30)) for _ in range(4)]
         wait_until(lambda: len(bell._gates) == 4, what="all to wait")
         bell.ring()  # nothing has changed
         rung.set()
         bell.ring()
-        assert [wait.result(timeout=10) for wait in waits] == [True] * 4
+        assert [wait.result(timeout=30) for wait in waits] == [True] * 4
     assert not bell._gates
 
 
@@ -78,10 +78,10 @@ def test_a_bell_wakes_others_wherever_one_was_struck(other: ThreadPoolExecutor) 
     for act in (bell.ring, lambda: bell.wait_for(lambda: False, Deadline.after(0.001))):
         for _ in broken_off(act):
             rung = threading.Event()
-            wait = other.submit(bell.wait_for, rung.is_set, Deadline.after(5))
+            wait = other.submit(bell.wait_for, rung.is_set, Deadline.after(30))
             rung.set()
             bell.ring()
-            assert wait.result(timeout=10)
+            assert wait.result(timeout=30)
 
 
 def test_a_daemon_runs_once_wherever_its_start_is_struck() -> None:
@@ -90,7 +90,7 @@ def test_a_daemon_runs_once_wherever_its_start_is_struck() -> None:
 
     def run() -> None:
         running.append(threading.current_thread())
-        stop.wait(20)
+        stop.wait(60)
 
     daemons: list[Daemon] = []
 
@@ -106,7 +106,7 @@ def test_a_daemon_runs_once_wherever_its_start_is_struck() -> None:
     assert len(daemons) > 10
     stop.set()
     for daemon in daemons:
-        daemon.join(5)
+        daemon.join(30)
     assert len(running) == len(daemons)
 
 
@@ -115,6 +115,6 @@ def test_a_daemon_that_ended_starts_again() -> None:
     daemon = Daemon(lambda: runs.append(daemon.current), "test")
     for number in range(1, 4):
         daemon.ensure()
-        daemon.join(5)
+        daemon.join(30)
         wait_until(lambda: not daemon.alive, what="its end")
         assert runs == [True] * number

@@ -45,7 +45,7 @@ class Post:
     def occupy(self) -> None:
         """Keep the outbox's thread at work, so that what is put from now on goes together."""
         self.outbox.put(message("first"), NEVER)
-        assert self.begun.get(timeout=10) == ["first"]
+        assert self.begun.get(timeout=30) == ["first"]
 
 
 @pytest.fixture
@@ -62,8 +62,8 @@ def test_a_message_in_a_hurry_leaves_the_others_their_patience(post: Post) -> No
     for task_id, deadline in (("short", short), ("long", long), ("shorter", Deadline.after(4))):
         post.outbox.put(message(task_id, deadline), deadline)
     post.permit.set()
-    assert post.begun.get(timeout=10) == ["short", "long", "shorter"]
-    wait_until(lambda: len(post.sent) == 4, timeout=5, what="all of them to be sent")
+    assert post.begun.get(timeout=30) == ["short", "long", "shorter"]
+    wait_until(lambda: len(post.sent) == 4, what="all of them to be sent")
     assert post.patience[1] == long
     assert not post.refused
 
@@ -73,9 +73,9 @@ def test_what_expired_meanwhile_is_not_sent(post: Post) -> None:
     soon = Deadline.after(0.05)
     post.outbox.put(message("late", soon), soon)
     post.outbox.put(message("patient"), Deadline.after(30))
-    wait_until(lambda: soon.passed, timeout=5, what="the deadline")
+    wait_until(lambda: soon.passed, what="the deadline")
     post.permit.set()
-    wait_until(lambda: len(post.sent) == 2, timeout=5, what="the others to be sent")
+    wait_until(lambda: len(post.sent) == 2, what="the others to be sent")
     assert post.sent == ["first", "patient"]
     error = post.refused["late"]
     assert isinstance(error, DeadlineExceeded)
@@ -84,12 +84,12 @@ def test_what_expired_meanwhile_is_not_sent(post: Post) -> None:
 
 
 def test_what_expires_while_the_broker_is_waited_for_is_not_sent(post: Post) -> None:
-    soon = Deadline.after(0.05)
+    soon = Deadline.after(0.5)
     post.outbox.put(message("late", soon), soon)
-    assert post.begun.get(timeout=10) == ["late"]
-    wait_until(lambda: soon.passed, timeout=5, what="the deadline")
+    assert post.begun.get(timeout=30) == ["late"]
+    wait_until(lambda: soon.passed, what="the deadline")
     post.permit.set()
-    wait_until(lambda: "late" in post.refused, timeout=5, what="it to be refused")
+    wait_until(lambda: "late" in post.refused, what="it to be refused")
     assert not post.sent
 
 
@@ -98,9 +98,9 @@ def test_nothing_is_published_where_all_has_expired(post: Post) -> None:
     soon = Deadline.after(0.01)
     for number in range(3):
         post.outbox.put(message(str(number), soon), soon)
-    wait_until(lambda: soon.passed, timeout=5, what="the deadline")
+    wait_until(lambda: soon.passed, what="the deadline")
     post.permit.set()
-    wait_until(lambda: len(post.refused) == 3, timeout=5, what="all to be refused")
+    wait_until(lambda: len(post.refused) == 3, what="all to be refused")
     assert post.begun.empty()
 
 
@@ -109,7 +109,7 @@ def test_a_failed_publish_fails_what_it_would_have_sent(post: Post) -> None:
     post.occupy()
     post.outbox.put(message("second"), NEVER)
     post.permit.set()
-    wait_until(lambda: len(post.refused) == 2, timeout=5, what="both to be refused")
+    wait_until(lambda: len(post.refused) == 2, what="both to be refused")
     assert set(map(type, post.refused.values())) == {Unavailable}
 
 

@@ -16,6 +16,7 @@ from celery_rpc.transport.base import LinkDown
 from celery_rpc.transport.reader import Reader
 from celery_rpc.transport.replies import ReplyTable
 from celery_rpc.transport.skew import Skew
+from tests.limits import ends_within
 from tests.servers import wait_until
 from tests.unit.interruptions import broken_off
 
@@ -72,7 +73,7 @@ class Desk:
             self.letters, self.deliver, str, lambda: None, self.table.spare, 1.0, "letters",
             "the post",
         )  # fmt: skip
-        self.reader.require(Deadline.after(5))
+        self.reader.require(Deadline.after(30))
 
     def deliver(self, task_id: str) -> None:
         self.read_by.append(threading.current_thread().name)
@@ -99,7 +100,7 @@ OWN, READER = "MainThread", "celery-rpc-letters"
 
 
 def call_until(desk: Desk, condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     for number in range(1_000_000):
         if condition() or time.monotonic() > end:
             break
@@ -117,7 +118,7 @@ def test_calls_are_read_by_their_own_thread_while_answers_of_workers_come_too(de
     call_until(desk, lambda: desk.read_by[-3:] == [OWN] * 3)
     # Nobody calls any more: the reader looks for answers again.
     desk.letters.post.put("answer")
-    wait_until(lambda: desk.read_by[-1] == READER, timeout=5, what="the reader to be back")
+    wait_until(lambda: desk.read_by[-1] == READER, what="the reader to be back")
 
 
 def test_what_else_is_awaited_is_read_by_the_reader(desk: Desk) -> None:
@@ -125,7 +126,7 @@ def test_what_else_is_awaited_is_read_by_the_reader(desk: Desk) -> None:
     other = desk.table.register("other")
     desk.reader.want()
     desk.letters.post.put("other")
-    assert other.wait(Deadline.after(5)) is DONE
+    assert other.wait(Deadline.after(30)) is DONE
     assert desk.read_by[-1] == READER
 
 
@@ -134,7 +135,7 @@ def test_what_came_to_be_awaited_during_a_call_is_read_after_it(desk: Desk) -> N
     other = desk.table.register("other")
     assert desk.call("mine").done
     desk.letters.post.put("other")
-    assert other.wait(Deadline.after(5)) is DONE
+    assert other.wait(Deadline.after(30)) is DONE
 
 
 def test_many_threads_each_have_their_reply(desk: Desk) -> None:
@@ -148,7 +149,7 @@ def test_many_threads_each_have_their_reply(desk: Desk) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=25)
+        thread.join(timeout=30)
     assert not failed
     assert len(desk.read_by) == 8 * 200
 
@@ -157,8 +158,9 @@ def test_a_call_ends_with_its_deadline_while_it_reads(desk: Desk) -> None:
     call_until(desk, lambda: desk.read_by[-3:] == [OWN] * 3)
     pending = desk.table.register("never")
     began = time.monotonic()
-    desk.reader.read_for(pending, Deadline.after(0.2))
-    assert 0.15 < time.monotonic() - began < 1
+    with ends_within(0.2):
+        desk.reader.read_for(pending, Deadline.after(0.2))
+    assert time.monotonic() - began > 0.15
     assert not pending.done
 
 
@@ -166,7 +168,7 @@ def test_a_link_that_went_down_at_rest_is_found_by_the_next_call(desk: Desk) -> 
     call_until(desk, lambda: desk.read_by[-3:] == [OWN] * 3)
     desk.letters.down = True
     desk.reader.catch_up()
-    desk.reader.require(Deadline.after(5))
+    desk.reader.require(Deadline.after(30))
     assert desk.letters.connected == 2
     assert desk.call("after").done
 
@@ -203,7 +205,7 @@ def test_an_exception_amid_delivery_leaves_the_link_as_it_is(desk: Desk) -> None
     pending.on_done(interrupted)
     desk.letters.post.put("mine")
     with pytest.raises(KeyboardInterrupt):
-        desk.reader.read_for(pending, Deadline.after(5))
+        desk.reader.read_for(pending, Deadline.after(30))
     assert desk.call("after").done
     assert desk.letters.connected == 1
 
@@ -214,10 +216,10 @@ def test_an_exception_amid_reading_makes_the_reader_connect_again(desk: Desk) ->
     desk.letters.fault = KeyboardInterrupt()
     desk.letters.post.put("mine")
     with pytest.raises(KeyboardInterrupt):
-        desk.reader.read_for(pending, Deadline.after(5))
+        desk.reader.read_for(pending, Deadline.after(30))
     desk.table.register("awaited")
     desk.reader.want()
-    wait_until(lambda: desk.letters.connected == 2, timeout=5, what="a new connection")
+    wait_until(lambda: desk.letters.connected == 2, what="a new connection")
     assert desk.call("after").done
 
 
@@ -252,7 +254,6 @@ def test_stopping_ends_a_thread_that_reads_for_itself(desk: Desk) -> None:
     pending = desk.table.register("never")
     timer = threading.Timer(0.1, desk.reader.stop)
     timer.start()
-    began = time.monotonic()
-    desk.reader.read_for(pending, Deadline.after(10))
-    assert time.monotonic() - began < 5
-    timer.join(timeout=5)
+    with ends_within(0.1):
+        desk.reader.read_for(pending, Deadline.after(30))
+    timer.join(timeout=30)

@@ -60,7 +60,7 @@ def test_an_attempt_that_the_deadline_cut_short_tells_less_than_the_one_before()
         late = attempts(Retry(attempts=None), Deadline.after(0.3), wait_for_ready=True)
         for error in errors[:-1]:
             late.pause_after(error)
-        wait_until(lambda: late.deadline.passed, timeout=5)
+        wait_until(lambda: late.deadline.passed)
         with pytest.raises(RpcError) as caught:
             late.pause_after(errors[-1])
         return caught.value
@@ -127,7 +127,7 @@ def test_R37_of_what_repeats_itself_one_message_in_ten_seconds_is_logged(
         log.warning("bad %d", next(numbers))
         return len(caplog.records) == 2
 
-    wait_until(logged_again, timeout=10, what="the time to pass")
+    wait_until(logged_again, what="the time to pass")
     last = next(numbers) - 1
     text = f"bad {last} ({last - 1} more since the last of this kind)"
     assert caplog.records[-1].getMessage() == text

@@ -10,7 +10,7 @@ from celery.result import GroupResult
 import celery_rpc
 from tests.servers import wait_until
 
-WAIT = 20.0
+WAIT = 60.0
 
 
 @pytest.fixture(params=["ours", "celery"])

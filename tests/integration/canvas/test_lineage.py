@@ -15,7 +15,7 @@ import celery_rpc
 from celery_rpc import Graph, Retry
 from tests.servers import wait_until
 
-WAIT = 20.0
+WAIT = 60.0
 
 #: Root, parent, group and place; of root and parent any one of the labels; groups as they come.
 Lineage = tuple[str, str, str, int | None]

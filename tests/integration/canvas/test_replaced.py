@@ -10,7 +10,7 @@ import pytest
 import celery_rpc
 from celery_rpc import DeadlineExceeded, Graph
 
-WAIT = 20.0
+WAIT = 60.0
 
 
 @pytest.fixture(params=["ours", "celery"])

@@ -10,7 +10,7 @@ import celery_rpc
 from celery_rpc import ResultError, connect
 from tests.servers import Broker, Worker
 
-WAIT = 20.0
+WAIT = 60.0
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 import celery_rpc
 from celery_rpc import DeadlineExceeded, Graph
 
-WAIT = 20.0
+WAIT = 60.0
 
 #: Seconds after which the member that takes long would begin.
 LATE = 120.0

@@ -52,8 +52,8 @@ def test_a_signature_goes_where_it_is_told(client: Any, address: dict[str, Any])
     assert queues(add.s(1, 1).set(**address)) == ["fast"]
     assert queues(add.s(1, 1), **address) == ["fast"]
     assert queues(add.signature((1, 1), **address)) == ["fast"]
-    assert add.s(1, 1).set(**address).delay().get(timeout=5) == 2
-    assert add.s(1, 1).apply_async(**address).get(timeout=5) == 2
+    assert add.s(1, 1).set(**address).delay().get(timeout=30) == 2
+    assert add.s(1, 1).apply_async(**address).get(timeout=30) == 2
 
 
 @pytest.mark.parametrize("address", QUEUE, ids=str)
@@ -61,7 +61,7 @@ def test_a_call_goes_where_it_is_told(client: Any, address: dict[str, Any]) -> N
     moved = client.calc.add.options(**address)
     assert moved.queue == "fast"
     assert moved(1, 1) == 2
-    assert client.calc.add.apply_async((1, 1), **address).get(timeout=5) == 2
+    assert client.calc.add.apply_async((1, 1), **address).get(timeout=30) == 2
     assert asyncio.run(moved.aio(1, 1)) == 2
 
 
@@ -84,12 +84,12 @@ def test_outer_options_win(client: Any) -> None:
 
 def test_celerys_own_classes_go_where_they_are_told(client: Any) -> None:
     made = celery.group([client.calc.mul.s(1, 1), client.calc.mul.s(2, 2)])
-    assert made.apply_async(queue="fast").get(timeout=5) == [1, 4]
+    assert made.apply_async(queue="fast").get(timeout=30) == [1, 4]
     made = celery.group([client.older.add.s(1, 1)] * 2)
     with pytest.raises(CanvasError, match=r"older\.add on fast.*has no task"):
         made.apply_async(queue="fast")
     signature = celery.signature("calc.add", (1, 1), app=client.app, queue="fast")
-    assert signature.delay().get(timeout=5) == 2
+    assert signature.delay().get(timeout=30) == 2
 
 
 def test_an_unknown_queue_is_refused_with_those_that_are_near(client: Any) -> None:

@@ -16,7 +16,7 @@ from tests.workers.calc import app
 
 pytestmark = pytest.mark.watchdog(60)
 
-WAIT = 10.0
+WAIT = 30.0
 
 
 @dataclass

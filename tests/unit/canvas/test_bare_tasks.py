@@ -12,8 +12,8 @@ from tests.workers.calc import app
 @pytest.mark.parametrize("make", [chord, celery.chord], ids=["ours", "celery"])
 def test_bare_tasks_are_a_header(client: Any, make: Any) -> None:
     calc = client.calc
-    assert make([calc.total, calc.total], calc.total.s()).delay([1, 2]).get(timeout=5) == 6
-    assert make([calc.total, calc.echo.si(4)], calc.echo.s()).delay([3]).get(timeout=5) == [3, 4]
+    assert make([calc.total, calc.total], calc.total.s()).delay([1, 2]).get(timeout=30) == 6
+    assert make([calc.total, calc.echo.si(4)], calc.echo.s()).delay([3]).get(timeout=30) == [3, 4]
 
 
 @pytest.mark.parametrize("make", [chord, celery.chord], ids=["ours", "celery"])
@@ -21,20 +21,20 @@ def test_bare_tasks_are_a_header_in_a_header(client: Any, make: Any) -> None:
     calc = client.calc
     middle = chain(calc.total.s(), group(calc.add.s(8), calc.add.s(16)), calc.total.s())
     inner = make([calc.total, calc.total], middle)
-    assert make([calc.add.s(0, 1)], inner).delay().get(timeout=5) == 28
+    assert make([calc.add.s(0, 1)], inner).delay().get(timeout=30) == 28
 
 
 def test_bare_tasks_are_taken_wherever_a_signature_is(client: Any) -> None:
     calc = client.calc
-    assert chain(calc.add.s(1, 1), calc.echo).delay().get(timeout=5) == 2
-    assert (calc.add.s(1, 1) | calc.echo).delay().get(timeout=5) == 2
-    assert group([calc.total, calc.echo]).delay([1, 2]).get(timeout=5) == [3, [1, 2]]
-    assert group(calc.total).delay([1, 2]).get(timeout=5) == [3]
+    assert chain(calc.add.s(1, 1), calc.echo).delay().get(timeout=30) == 2
+    assert (calc.add.s(1, 1) | calc.echo).delay().get(timeout=30) == 2
+    assert group([calc.total, calc.echo]).delay([1, 2]).get(timeout=30) == [3, [1, 2]]
+    assert group(calc.total).delay([1, 2]).get(timeout=30) == [3]
     alone: Any = chord(calc.total, calc.total)
-    assert alone.delay([1, 2]).get(timeout=5) == 3
+    assert alone.delay([1, 2]).get(timeout=30) == 3
     graph = Graph()
     graph.add(calc.echo, after=graph.add(calc.add.s(1, 1)))
-    assert client.run(graph).get(timeout=5) == 2
+    assert client.run(graph).get(timeout=30) == 2
 
 
 def test_a_bare_task_keeps_its_options(client: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 import celery_rpc
 from celery_rpc import CanvasError, chord, group
 from celery_rpc.canvas import Graph
+from tests.servers import Gate
 
 pytestmark = [
     pytest.mark.watchdog(60),
@@ -114,7 +115,7 @@ def test_the_errback_of_a_canvas_is_called_once(
     made = FAILING[kind](module, client.calc)
     result = guarded(made, client.calc.note.s(str(log))).delay()
     with pytest.raises(ValueError, match="as asked"):
-        result.get(timeout=10)
+        result.get(timeout=30)
     assert len(calls_of(client, log)) == 1
 
 
@@ -199,19 +200,21 @@ def test_canvases_that_share_an_errback_call_it_once_each(client: Any, tmp_path:
     errback = calc.note.s(str(log))
     pair = [chord([calc.fail.si()], calc.total.s()).on_error(errback) for _ in range(2)]
     with pytest.raises(ValueError, match="as asked"):
-        group(pair).delay().get(timeout=10)
+        group(pair).delay().get(timeout=30)
     assert len(calls_of(client, log)) == 2
 
 
-def test_steps_that_share_an_errback_call_it_once_each(client: Any, tmp_path: Path) -> None:
+def test_steps_that_share_an_errback_call_it_once_each(
+    client: Any, tmp_path: Path, gate: Gate
+) -> None:
     calc, log = client.calc, tmp_path / "log"
     errback = calc.note.s(str(log))
     graph = Graph()
     for _ in range(2):
-        graph.add(calc.sleep.s(0.3).on_error(errback), timeout=0.05)
+        graph.add(calc.hold.s(gate.path).on_error(errback), timeout=0.05)
     run = client.run(graph)
     with pytest.raises(TimeoutError):
-        run.get(timeout=10)
+        run.get(timeout=30)
     assert len(calls_of(client, log)) == 2
 
 

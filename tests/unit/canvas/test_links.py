@@ -11,7 +11,7 @@ from celery_rpc.canvas.nodes import Passing, Step
 from celery_rpc.canvas.signature import adopt
 from tests.servers import wait_until
 
-WAIT = 10.0
+WAIT = 30.0
 
 
 def linked(canvas: Any) -> list[list[str]]:

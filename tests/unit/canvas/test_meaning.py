@@ -15,7 +15,7 @@ PAIR = Part("group", parts=(TASK, Part("task", (2,))))
 def given_by(canvas: Any) -> Any:
     """Return the value of a canvas."""
     reply = canvas.delay()
-    return NOTHING if reply is None else reply.get(timeout=10)
+    return NOTHING if reply is None else reply.get(timeout=30)
 
 
 @settings(max_examples=examples(300))

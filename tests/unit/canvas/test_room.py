@@ -11,14 +11,14 @@ from tests.workers.calc import app
 def test_a_canvas_may_be_larger_than_what_may_be_in_flight() -> None:
     with in_memory({"calc": app}, max_in_flight=20) as client:
         parts = group(client.calc.add.s(n, n) for n in range(100))
-        assert (parts | client.calc.total.s()).delay().get(timeout=20) == 9_900
+        assert (parts | client.calc.total.s()).delay().get(timeout=30) == 9_900
 
 
 def test_runs_at_once_share_the_room() -> None:
     with in_memory({"calc": app}, max_in_flight=20) as client:
         add, total = client.calc.add, client.calc.total
         sent = [chord([add.s(1, 1) for _ in range(30)], total.s()).delay() for _ in range(5)]
-        assert [reply.get(timeout=20) for reply in sent] == [60] * 5
+        assert [reply.get(timeout=30) for reply in sent] == [60] * 5
 
 
 def test_a_run_without_a_call_under_way_finds_room_later() -> None:
@@ -29,7 +29,7 @@ def test_a_run_without_a_call_under_way_finds_room_later() -> None:
         run = client.run(graph)
         assert run.status().waiting == 1
         client.caller.host.forget(expected.id)
-        assert run.get(timeout=20) == 2
+        assert run.get(timeout=30) == 2
 
 
 def test_a_run_that_waits_for_room_ends_with_the_client() -> None:
@@ -41,4 +41,4 @@ def test_a_run_that_waits_for_room_ends_with_the_client() -> None:
         run = client.run(graph)
     assert expected.done
     with pytest.raises(ClientClosed):
-        run.get(timeout=5)
+        run.get(timeout=30)
