@@ -215,6 +215,7 @@ def test_steps_that_share_an_errback_call_it_once_each(
     run = client.run(graph)
     with pytest.raises(TimeoutError):
         run.get(timeout=30)
+    gate.open()
     assert len(calls_of(client, log)) == 2
 
 
