@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from celery_rpc.codec import SCALARS, Checker, Misfit, exact_types
+from celery_rpc.effort import MAX_PATTERNS, Patience
 from celery_rpc.errors import ArgumentsError, ResultError
 from celery_rpc.plain import plain, reduced_by_type
 from celery_rpc.signature import Parameter, Schema, TaskSignature
@@ -18,11 +19,11 @@ _QUOTED = re.compile(r"'(\w+)'")
 class Argument:
     """One parameter, and what checks its values."""
 
-    def __init__(self, parameter: Parameter, signature: TaskSignature) -> None:
+    def __init__(self, parameter: Parameter, signature: TaskSignature, patterns: Patience) -> None:
         self.name = parameter.name
         self.required = parameter.required
         self.exact = exact_types(parameter.schema)
-        self._checker = Checker(parameter.schema, signature.definitions)
+        self._checker = Checker(parameter.schema, signature.definitions, patterns=patterns)
         self._anything = self.exact == SCALARS
 
     def to_send(self, value: Any) -> Any:
@@ -50,7 +51,10 @@ class Binding:
         self.task = task
         self.deprecated = signature.deprecated
         self._signature = to_inspect(signature)
-        arguments = {each.name: Argument(each, signature) for each in signature.parameters}
+        patterns = Patience(MAX_PATTERNS)
+        arguments = {
+            each.name: Argument(each, signature, patterns) for each in signature.parameters
+        }
         kinds = {each.name: each.kind for each in signature.parameters}
         positional = ("positional_only", "positional_or_keyword")
         self._positional = [a for name, a in arguments.items() if kinds[name] in positional]
@@ -71,7 +75,7 @@ class Binding:
             for given in range(len(self._positional) + 1)
         ]
         self._returned = returned_types(signature.returns)
-        self._result = Checker(signature.returns, signature.definitions, models or {})
+        self._result = Checker(signature.returns, signature.definitions, models or {}, patterns)
 
     # ----- arguments
 

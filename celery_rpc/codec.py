@@ -16,7 +16,8 @@ from pydantic_core import (
     core_schema,
 )
 
-from celery_rpc.schema import REFERENCE
+from celery_rpc.aliases import followed, name_in
+from celery_rpc.effort import MAX_PATTERNS, Names, Patience, Steps, TooManySteps, spent
 from celery_rpc.signature import Schema
 
 #: Keywords that only describe.
@@ -75,6 +76,7 @@ class Checker:
     Args:
         models: classes by the names of their definitions, of which instances are made; for
             results.
+        patterns: how many more patterns may be compiled; those beyond are not checked.
     """
 
     def __init__(
@@ -82,10 +84,12 @@ class Checker:
         schema: Schema,
         definitions: Mapping[str, Schema],
         models: Mapping[str, type] | None = None,
+        patterns: Patience | None = None,
     ) -> None:
         self._schema = schema
         self._definitions = definitions
         self._models = models
+        self._patterns = patterns or Patience(MAX_PATTERNS)
         self._validator: SchemaValidator | None = None
 
     def check(self, value: Any) -> Any:
@@ -97,14 +101,15 @@ class Checker:
         if self._validator is None:
             self._validator = self._made()
         try:
-            return self._validator.validate_python(value)
-        except (ValidationError, RecursionError) as error:
+            return self._validator.validate_python(value, context=Steps(value))
+        except (ValidationError, RecursionError, TooManySteps) as error:
             raise Misfit(error) from error
 
     def _made(self) -> SchemaValidator:
         try:
-            return SchemaValidator(Reader(self._definitions, self._models).whole(self._schema))
-        except (SchemaError, TypeError, ValueError, OverflowError, RecursionError):
+            reader = Reader(self._definitions, self._models, self._patterns)
+            return SchemaValidator(reader.whole(self._schema))
+        except (SchemaError, TypeError, ValueError, LookupError, OverflowError, RecursionError):
             # A schema that makes no sense, such as an enum without values, checks nothing.
             return SchemaValidator(core_schema.any_schema())
 
@@ -112,11 +117,13 @@ class Checker:
 class Misfit(ValueError):
     """A value that does not fit its schema."""
 
-    def __init__(self, error: ValidationError | RecursionError) -> None:
+    def __init__(self, error: ValidationError | RecursionError | TooManySteps) -> None:
         found: Any = error.errors()[0] if isinstance(error, ValidationError) else {}
         #: Where in the value, as in ``.lines[0].sku``.
         self.path = "".join(_step(part) for part in found.get("loc", ()))
-        reason = str(found.get("msg", "it is nested too deeply"))
+        slow = "its type has too many alternatives to be checked (validate=False leaves that out)"
+        usual = slow if isinstance(error, TooManySteps) else "it is nested too deeply"
+        reason = str(found.get("msg", usual))
         super().__init__(reason + (f", not {_short(found['input'])}" if "input" in found else ""))
 
 
@@ -140,10 +147,14 @@ class Reader:
     """
 
     def __init__(
-        self, definitions: Mapping[str, Schema], models: Mapping[str, type] | None = None
+        self,
+        definitions: Mapping[str, Schema],
+        models: Mapping[str, type] | None,
+        patterns: Patience,
     ) -> None:
         self.definitions = definitions
         self.models = models or {}
+        self.patterns = patterns
         self.is_result = models is not None
         self._used: dict[str, CoreSchema | None] = {}
 
@@ -152,31 +163,40 @@ class Reader:
         read = self.read(schema)
         while missing := [name for name, found in self._used.items() if found is None]:
             for name in missing:
-                found = self.read(self.definitions.get(name, {}))
-                if found["type"] == "definition-ref":  # which cannot have a name of its own
-                    found = core_schema.union_schema([found])
+                found = self.read(followed(self.definitions.get(name, {}), self.definitions))
+                if found["type"] == "definition-ref":  # pydantic would follow a circle for ever
+                    found = core_schema.any_schema()
                 self._used[name] = cast("CoreSchema", {**found, "ref": name})
         if not self._used:
             return read
-        return core_schema.definitions_schema(
-            read, [found for found in self._used.values() if found is not None]
-        )
+        definitions = [found for found in self._used.values() if found is not None]
+        Names().check([*definitions, read])
+        return core_schema.definitions_schema(read, definitions)
 
     def read(self, schema: Schema) -> CoreSchema:
         """Read one schema."""
-        if "$ref" in schema:
-            return self._reference(schema["$ref"].removeprefix(REFERENCE))
+        if (name := name_in(schema)) is not None:
+            return self._reference(name)
         if "const" in schema:
             return core_schema.literal_schema([schema["const"]])
         if "enum" in schema:
             return core_schema.literal_schema(schema["enum"])
         for keyword in ("anyOf", "oneOf"):
             if keyword in schema:
-                return core_schema.union_schema([self.read(each) for each in schema[keyword]])
+                return self._union(schema[keyword])
         if len(schema.get("allOf", ())) == 1:
             return self.read(schema["allOf"][0])
         readers = {"string": self._text, "array": self._array, "object": self._object}
         return readers.get(schema.get("type", ""), self._scalar)(schema)
+
+    def _union(self, choices: Sequence[Schema]) -> CoreSchema:
+        if len(choices) == 1:
+            return self.read(choices[0])
+        # Labelled: pydantic would call a union by the names of all that it is made of.
+        found = core_schema.union_schema([(self.read(each), "|") for each in choices])
+        if sum(each.get("type") not in EXACT for each in choices) < 2:
+            return found  # one alternative leads on, at most
+        return core_schema.with_info_before_validator_function(spent, found)
 
     def _reference(self, name: str) -> CoreSchema:
         model = self.models.get(name)
@@ -202,7 +222,10 @@ class Reader:
     def _text(self, schema: Schema) -> CoreSchema:
         found = FORMATS.get(schema.get("format", ""))
         if found is None:
-            return text_schema(limits_of(schema, TEXT_LIMITS))
+            limits = limits_of(schema, TEXT_LIMITS)
+            if "pattern" in limits and not self.patterns.spend():
+                del limits["pattern"]
+            return text_schema(limits)
         make, classes = found
         limits = NUMBER_LIMITS if make is core_schema.decimal_schema else {}
         return core_schema.no_info_before_validator_function(
@@ -223,7 +246,7 @@ class Reader:
     def _tuple(self, schema: Schema) -> CoreSchema:
         items = [self.read(each) for each in schema["prefixItems"]]
         least = schema.get("minItems", len(items))
-        for number in range(least, len(items)):
+        for number in range(max(0, least), len(items)):
             items[number] = core_schema.with_default_schema(items[number], default=None)
         if schema.get("items") or (schema.get("maxItems") is None):
             items.append(self.read(schema.get("items") or {}))

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cache
 from hashlib import sha256
+from math import isfinite
+from reprlib import repr as shortened
 from typing import Any
 
 from celery_rpc.signature import DeclaredError, Parameter, Schema, TaskSignature
@@ -16,6 +18,13 @@ from celery_rpc.signature import DeclaredError, Parameter, Schema, TaskSignature
 #: A signature's JSON may have so many characters, and a schema so many levels.
 MAX_SIZE = 256 * 1024
 MAX_DEPTH = 32
+
+#: How many parameters and definitions a signature may have: each is compared with the others.
+MAX_PARAMETERS = 255
+MAX_DEFINITIONS = 1_000
+
+#: What a count or a length in a schema may be at most.
+MAX_COUNT = 2**53
 
 #: Hexadecimal digits of a digest.
 DIGEST_LENGTH = 16
@@ -125,6 +134,7 @@ def checked(signature: TaskSignature) -> TaskSignature:
     Raises:
         BadSignature: no function could have it.
     """
+    check_size(signature)
     definitions: dict[str, Schema] = {}
     for name, schema in signature.definitions.items():
         if not DEFINITION_NAME.fullmatch(name):
@@ -145,6 +155,19 @@ def checked(signature: TaskSignature) -> TaskSignature:
     check_order(read.parameters)
     check_references(read)
     return read if type(read) is TaskSignature else TaskSignature(**_fields(read))
+
+
+def check_size(signature: TaskSignature) -> None:
+    """Refuse a signature of more parts than are read.
+
+    Raises:
+        BadSignature: says of which.
+    """
+    parts = {"parameters": MAX_PARAMETERS, "definitions": MAX_DEFINITIONS}
+    for name, limit in parts.items():
+        size = len(getattr(signature, name))
+        if size > limit:
+            raise BadSignature(f"{size:,} {name}; the limit is {limit:,}")
 
 
 def _fields(signature: TaskSignature) -> dict[str, Any]:
@@ -252,6 +275,8 @@ def _one_of(*kinds: type) -> Callable[[Any, int], Any]:
     def read(value: Any, depth: int) -> Any:
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
             raise TypeError(f"is a {type(value).__name__}")
+        if isinstance(value, float) and not isfinite(value):
+            raise TypeError(f"is {value}")
         return readable(value) if isinstance(value, str) else value
 
     return read
@@ -316,9 +341,22 @@ def _discriminator(value: Any, depth: int) -> dict[str, Any]:
     return found
 
 
+def _count(value: Any, depth: int) -> int:
+    count: int = _one_of(int)(value, depth)
+    if not 0 <= count <= MAX_COUNT:
+        raise TypeError(f"is {shortened(count)}, and no count")
+    return count
+
+
+def _step(value: Any, depth: int) -> float:
+    step: float = _NUMBER(value, depth)
+    if step <= 0:
+        raise TypeError(f"is {shortened(step)}, and not above 0")
+    return step
+
+
 _TEXT = _one_of(str)
 _NUMBER = _one_of(int, float)
-_COUNT = _one_of(int)
 _FLAG = _one_of(bool)
 
 #: Keyword -> what reads its value.
@@ -339,21 +377,21 @@ GRAMMAR: dict[str, Callable[[Any, int], Any]] = {
     "items": _schema_or_never,
     "prefixItems": _list_of(to_schema),
     "uniqueItems": _FLAG,
-    "minItems": _COUNT,
-    "maxItems": _COUNT,
+    "minItems": _count,
+    "maxItems": _count,
     "properties": _named(to_schema),
     "required": _list_of(_TEXT),
     "additionalProperties": _schema_or_never,
     "propertyNames": to_schema,
-    "minProperties": _COUNT,
-    "maxProperties": _COUNT,
+    "minProperties": _count,
+    "maxProperties": _count,
     "minimum": _NUMBER,
     "maximum": _NUMBER,
     "exclusiveMinimum": _NUMBER,
     "exclusiveMaximum": _NUMBER,
-    "multipleOf": _NUMBER,
-    "minLength": _COUNT,
-    "maxLength": _COUNT,
+    "multipleOf": _step,
+    "minLength": _count,
+    "maxLength": _count,
     "pattern": _TEXT,
 }
 

@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from celery_rpc.codegen.imports import Imports
@@ -12,9 +12,12 @@ from celery_rpc.schema import REFERENCE
 Mode = Literal["argument", "result"]
 
 MAX_DEPTH = 32
-#: Nodes of one annotation, and texts or numbers of one Literal.
+#: Nodes of one annotation, parts of all those of a signature, texts or numbers of one Literal,
+#: and alternatives of one union: a deeper tree than that could not be written.
 MAX_NODES = 2_000
+MAX_PARTS = 100_000
 MAX_LITERALS = 200
+MAX_CHOICES = 200
 
 SCALARS = {"integer": "int", "number": "float", "boolean": "bool", "string": "str"}
 FORMATS = {
@@ -36,11 +39,36 @@ class Untyped(Exception):
     """A schema that no annotation says, and why."""
 
 
+@dataclass(slots=True)
+class Allowance:
+    """How many more parts the annotations of one signature may have."""
+
+    left: int = MAX_PARTS
+    #: How many the annotation that is being read may have.
+    here: int = 0
+
+    def begin(self) -> None:
+        """Begin another annotation."""
+        self.here = min(self.left, MAX_NODES)
+
+    def spend(self) -> None:
+        """Count a part, before it is read.
+
+        Raises:
+            Untyped: that is one too many.
+        """
+        self.left -= 1
+        self.here -= 1
+        if self.here < 0:
+            raise Untyped("the type is too large")
+
+
 @dataclass(frozen=True, slots=True)
 class Annotator:
     """Reads the schemas of one signature.
 
     Args:
+        allowance: what all that read the same signature have together.
         model: gives the types of a definition by its name, or None where it has no class; then it
             is read in place.
         gap: is told what became Any.
@@ -50,9 +78,11 @@ class Annotator:
     definitions: Mapping[str, Mapping[str, Any]]
     model: Callable[[str, Mode], list[ast.expr] | None]
     gap: Callable[[str], object]
+    allowance: Allowance = field(default_factory=Allowance)
 
     def read(self, schema: Mapping[str, Any], mode: Mode) -> ast.expr:
         """Give the annotation of a schema; whatever it is, nothing is raised."""
+        self.allowance.begin()
         try:
             found = self._read(schema, mode, 0, ())
             if sum(1 for _ in ast.walk(found)) > MAX_NODES:
@@ -66,6 +96,7 @@ class Annotator:
         return found
 
     def _read(self, schema: Any, mode: Mode, depth: int, within: tuple[str, ...]) -> ast.expr:
+        self.allowance.spend()
         if depth > MAX_DEPTH:
             raise Untyped("the type is nested too deeply")
         if schema is True or not schema:
@@ -142,7 +173,7 @@ class Annotator:
         self, schema: Mapping[str, Any], mode: Mode, depth: int, within: tuple[str, ...]
     ) -> ast.expr:
         items = [self._read(each, mode, depth, within) for each in schema["prefixItems"]]
-        for number in range(schema.get("minItems", len(items)), len(items)):
+        for number in range(max(0, schema.get("minItems", len(items))), len(items)):
             items[number] = self._union([items[number], ast.Constant(None)])
         if isinstance(schema.get("items"), Mapping):
             rest = self._read(schema["items"], mode, depth, within)
@@ -167,6 +198,8 @@ class Annotator:
         anything = next((by_text[text] for text in ("Any", "_Any") if text in by_text), None)
         if anything is not None:
             return anything
+        if len(by_text) > MAX_CHOICES:
+            raise Untyped("a union of too many types")
         none = by_text.pop("None", None)
         return union([*by_text.values(), *([none] if none is not None else [])])
 

@@ -1,12 +1,12 @@
 """Models: definitions -> classes; equal ones of several tasks become one class."""
 
 import ast
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from celery_rpc.codegen.annotations import Annotator, Mode
+from celery_rpc.codegen.closures import Closures, Key
 from celery_rpc.codegen.imports import Imports
 from celery_rpc.codegen.names import Namer, camel, parameter_of
 from celery_rpc.codegen.report import Report
@@ -29,11 +29,8 @@ OF_PYDANTIC = frozenset(
     }
 )
 
-#: A definition, with all that it refers to, as text: equal ones are one model.
-Key = tuple[str, str]
-
 #: The definitions that are part of an argument, and of a result.
-Roles = Mapping[Mode, Mapping[str, Schema]]
+Roles = Mapping[Mode, set[str]]
 
 
 @dataclass(slots=True)
@@ -42,7 +39,7 @@ class Model:
 
     key: Key
     schema: Schema
-    definitions: Mapping[str, Schema]
+    closures: Closures
     #: Where it was met first.
     queue: str
     task: str
@@ -69,7 +66,8 @@ class Model:
     @property
     def has_defaults(self) -> bool:
         """Tell whether arguments may lack what results have, in it or in what it is made of."""
-        closure = [self.definitions[name] for name in reached([self.key[0]], self.definitions)]
+        definitions = self.closures.definitions
+        closure = [definitions[name] for name in self.closures.reached([self.key[0]])]
         return any(
             has_default(each) and name not in schema.get("required", ())
             for schema in closure
@@ -85,6 +83,8 @@ class ModelBook:
     kind: Kind
     report: Report
     models: dict[Key, Model] = field(default_factory=dict[Key, Model])
+    #: By the id of a signature's definitions, which they keep.
+    closures: dict[int, Closures] = field(default_factory=dict[int, Closures])
     #: Queue -> name of a definition -> the models that it stands for there.
     by_queue: dict[str, dict[str, list[Model]]] = field(
         default_factory=dict[str, dict[str, list[Model]]]
@@ -95,7 +95,7 @@ class ModelBook:
         """Collect the definitions of every signature."""
         book = cls(kind, report)
         for queue, task, signature in signatures_of(catalog):
-            roles = roles_of(signature)
+            roles = book._roles_of(signature)
             for name in sorted(signature.definitions):
                 book._add(queue, task, name, signature, roles)
         book._settle()
@@ -106,16 +106,35 @@ class ModelBook:
     ) -> None:
         schema = signature.definitions[name]
         kind = self._kind_of(schema)
-        key = key_of(name, signature.definitions)
-        if kind is None or (key not in self.models and len(self.models) >= MAX_MODELS):
+        if kind is None:
             return
+        closures = self.closures_of(signature.definitions)
+        key = closures.key(name)
         if key not in self.models:
-            self.models[key] = Model(key, schema, signature.definitions, queue, task, kind)
+            if len(self.models) >= MAX_MODELS:
+                return
+            self.models[key] = Model(key, schema, closures, queue, task, kind)
         self.models[key].is_given |= name in roles["argument"]
         self.models[key].is_received |= name in roles["result"]
         found = self.by_queue.setdefault(queue, {}).setdefault(name, [])
         if self.models[key] not in found:
             found.append(self.models[key])
+
+    def closures_of(self, definitions: Mapping[str, Schema]) -> Closures:
+        """Return what is known of the definitions of a signature."""
+        known = self.closures.get(id(definitions))
+        if known is None:
+            known = self.closures[id(definitions)] = Closures(definitions)
+        return known
+
+    def _roles_of(self, signature: TaskSignature) -> Roles:
+        """Return the definitions that the arguments are made of, and those of the result."""
+        closures = self.closures_of(signature.definitions)
+        given = [name for each in signature.parameters for name in references(each.schema)]
+        return {
+            "argument": closures.reached(given),
+            "result": closures.reached(references(signature.returns)),
+        }
 
     def _kind_of(self, schema: Schema) -> Kind | Literal["literal"] | None:
         """Say what becomes of a definition; None: it is read in place."""
@@ -159,7 +178,7 @@ class ModelBook:
         """Give the model of a definition, if it has one."""
         if name not in definitions:
             return None
-        return self.models.get(key_of(name, definitions))
+        return self.models.get(self.closures_of(definitions).key(name))
 
     def classes(self) -> dict[str, dict[str, str]]:
         """Give the names of the classes that results are made of: queue -> definition -> class."""
@@ -189,7 +208,8 @@ class ModelBook:
                 names.append(model.dict_name)
             return [imports.name(each) for each in names]
 
-        return Annotator(imports, definitions, named, gap)
+        allowance = self.closures_of(definitions).allowance
+        return Annotator(imports, definitions, named, gap, allowance)
 
     # ----- classes
 
@@ -235,7 +255,7 @@ class ModelWriter:
         def gap(reason: str) -> None:
             self.book.report.add(model.queue, model.task, model.key[0], reason)
 
-        return self.book.annotator(self.imports, model.definitions, gap)
+        return self.book.annotator(self.imports, model.closures.definitions, gap)
 
     def _fields(self, mode: Mode) -> dict[str, ast.expr]:
         annotator = self._annotator()
@@ -333,31 +353,5 @@ def signatures_of(catalog: Catalog) -> Iterator[tuple[str, str, TaskSignature]]:
                 yield queue, task, signature
 
 
-def roles_of(signature: TaskSignature) -> Roles:
-    """Give the definitions that the arguments are made of, and those of the result."""
-    given = [name for each in signature.parameters for name in references(each.schema)]
-    return {
-        "argument": reached(given, signature.definitions),
-        "result": reached(references(signature.returns), signature.definitions),
-    }
-
-
-def reached(names: Iterable[str], definitions: Mapping[str, Schema]) -> Mapping[str, Schema]:
-    """Give definitions with all those that they refer to."""
-    found: dict[str, Schema] = {}
-    waiting = list(names)
-    while waiting:
-        each = waiting.pop()
-        if each not in found and each in definitions:
-            found[each] = definitions[each]
-            waiting += references(definitions[each])
-    return found
-
-
 def has_default(schema: Any) -> bool:
     return isinstance(schema, Mapping) and "default" in schema
-
-
-def key_of(name: str, definitions: Mapping[str, Schema]) -> Key:
-    """Give what tells a definition from others: its name, and all that it is made of."""
-    return name, json.dumps(reached([name], definitions), sort_keys=True, default=repr)

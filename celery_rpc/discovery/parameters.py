@@ -1,6 +1,6 @@
 """Parameters: what was done to those of a task, and what that does to its callers; pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from celery_rpc.discovery.rules import NOBODY
 from celery_rpc.discovery.shapes import Difference, Spot, Walk, to_difference
@@ -39,30 +39,41 @@ def parameter_differences(
 def paired(old: Sequence[Parameter], new: Sequence[Parameter]) -> list[Pair]:
     """Give the parameters that correspond: by name, by kind, or by what was renamed."""
     names = {each.name: each for each in new}
+    places = places_of(old), places_of(new)
     found = {each.name: names[each.name] for each in old if each.name in names}
     for one in old:
         if one.name not in found:
             taken = {each.name for each in found.values()}
             left = [each for each in new if each.name not in taken]
-            other = heir(one, old, left, new)
+            other = heir(one, left, *places)
             if other is not None:
                 found[one.name] = other
     return [(each, found[each.name]) for each in old if each.name in found]
 
 
+def places_of(parameters: Sequence[Parameter]) -> Mapping[str, int]:
+    """Return the place of each parameter, by its name."""
+    return {each.name: place for place, each in enumerate(parameters)}
+
+
 def heir(
     one: Parameter,
-    old: Sequence[Parameter],
     left: Sequence[Parameter],
-    new: Sequence[Parameter],
+    was: Mapping[str, int],
+    now: Mapping[str, int],
 ) -> Parameter | None:
-    """Give the parameter that one was renamed to, if any."""
+    """Return the parameter that one was renamed to, if any.
+
+    Args:
+        left: those that may be it.
+        was, now: the places of all parameters, before and after.
+    """
     for other in left:
         if other.kind != one.kind:
             continue
         if one.kind in VARIADIC:
             return other
-        same_place = old.index(one) == new.index(other)
+        same_place = was[one.name] == now[other.name]
         if one.kind == "positional_only" and same_place:
             return other
         alike = (other.schema, other.required) == (one.schema, one.required)

@@ -6,14 +6,14 @@ from enum import Enum
 from math import inf
 from typing import Any
 
-from celery_rpc.schema import REFERENCE
+from celery_rpc.aliases import ANNOTATIONS, followed, name_in
 from celery_rpc.signature import Schema
-
-#: Keywords that say nothing of which values are allowed.
-ANNOTATIONS = frozenset({"title", "description", "default", "deprecated", "discriminator"})
 
 #: Comparisons of parts after which a question is left open; levels of parts within parts.
 BUDGET, DEPTH = 20_000, 40
+
+#: How many names and values are looked at in the time that one comparison takes.
+QUICK = 10
 
 #: True, False, or None where it cannot be decided.
 Verdict = bool | None
@@ -52,23 +52,14 @@ class Type:
     @property
     def reference(self) -> str | None:
         """The name of the definition that it is, if it is one."""
-        found = self.schema.get("$ref") if isinstance(self.schema, Mapping) else None
-        return found.removeprefix(REFERENCE) if isinstance(found, str) else None
+        return name_in(self.schema)
 
     def resolved(self) -> "Type":
-        """Give the type without a reference at its head, and without what allows no more or less.
-
-        A circle of references allows nothing but itself: anything.
-        """
-        kind, seen = self, set[str]()
-        while (name := kind.reference) is not None:
-            if name in seen or name not in self.definitions:
-                return self.part({})
-            seen.add(name)
-            kind = self.part(self.definitions[name])
-        if not isinstance(kind.schema, Mapping):
-            return kind
-        return self.part({k: v for k, v in kind.schema.items() if k not in ANNOTATIONS})
+        """Return the type without a name at its head, and without what allows no more or less."""
+        schema = followed(self.schema, self.definitions)
+        if not isinstance(schema, Mapping):
+            return self.part(schema)
+        return self.part({k: v for k, v in schema.items() if k not in ANNOTATIONS})
 
 
 def relation(old: Type, new: Type, budget: Budget | None = None) -> Relation:
@@ -115,8 +106,7 @@ class Comparison:
         self._depth = 0
 
     def fits(self, one: Type, other: Type) -> Verdict:
-        self._budget.left -= 1
-        if self._budget.left < 0 or self._depth > DEPTH:
+        if not self._may(1) or self._depth > DEPTH:
             return None
         pair = (one.reference or "", other.reference or "")
         if not all(pair):
@@ -132,6 +122,11 @@ class Comparison:
                 self._known[pair] = verdict
         return self._known[pair]
 
+    def _may(self, cost: int) -> bool:
+        """Whether so much work may be done."""
+        self._budget.left -= cost
+        return self._budget.left >= 0
+
     def _resolved_fits(self, one: Type, other: Type) -> Verdict:
         self._depth += 1
         try:
@@ -144,10 +139,17 @@ class Comparison:
             return True
         if other.schema is False:
             return False
-        choices = list(options(other))
+        if not self._may((size_of(one) + size_of(other)) // QUICK):
+            return None
+        choices = Choices(other)
         return every(self._fits_one_of(each, choices) for each in options(one))
 
-    def _fits_one_of(self, one: Type, choices: list[Type]) -> Verdict:
+    def _fits_one_of(self, one: Type, among: "Choices") -> Verdict:
+        if among.have(one):
+            return True
+        choices = among.that_could_take(one)
+        if not self._may(len(choices)):
+            return None
         verdicts = [self._option_fits(one, each) for each in choices]
         if True in verdicts:
             return True
@@ -274,6 +276,39 @@ KINDS: dict[str, Callable[[Any, Type, Type], Verdict]] = {
 # ----- what stands in a schema
 
 
+class Choices:
+    """The alternatives of a type."""
+
+    def __init__(self, kind: Type) -> None:
+        self.all = list(options(kind))
+        self._values = {key for each in self.all for key in value_of(each)}
+        self._types = [each for each in self.all if not value_of(each)]
+
+    def have(self, one: Type) -> bool:
+        """Whether an alternative of another type is a value that is one of them."""
+        return any(key in self._values for key in value_of(one))
+
+    def that_could_take(self, one: Type) -> list[Type]:
+        """Return those with which an alternative of another type is to be compared."""
+        return self._types if value_of(one) else self.all
+
+
+def value_of(kind: Type) -> list[tuple[type, Any]]:
+    """Return the only value of an alternative, with its type; nothing where it has more."""
+    schema = kind.schema
+    if "const" in schema:
+        return [(type(schema["const"]), schema["const"])]
+    return [(type(None), None)] if schema == {"type": "null"} else []
+
+
+def size_of(kind: Type) -> int:
+    """Return how many parts of a type are looked at where it is compared."""
+    schema = kind.schema
+    if not isinstance(schema, Mapping):
+        return 0
+    return sum(len(schema.get(name, ())) for name in ("properties", "required", "enum", "anyOf"))
+
+
 def options(kind: Type) -> Iterator[Type]:
     """Give the alternatives of a type: one, unless it is a union, an enum or a bool."""
     schema = kind.schema
@@ -283,9 +318,7 @@ def options(kind: Type) -> Iterator[Type]:
                 inner = kind.part(each)
                 yield from [inner] if inner.reference else options(inner.resolved())
             return
-    if "allOf" in schema and len(schema) == 1 and len(schema["allOf"]) == 1:
-        yield from options(kind.part(schema["allOf"][0]).resolved())
-    elif "enum" in schema:
+    if "enum" in schema:
         yield from (kind.part({"const": value}) for value in schema["enum"])
     elif "const" in schema:
         yield kind.part({"const": schema["const"]})
