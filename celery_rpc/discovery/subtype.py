@@ -7,6 +7,7 @@ from math import inf
 from typing import Any
 
 from celery_rpc.aliases import ANNOTATIONS, followed, name_in
+from celery_rpc.discovery.bounds import Verdict, is_multiple, lengths, lower, same_or_open, upper
 from celery_rpc.signature import Schema
 
 #: Comparisons of parts after which a question is left open; levels of parts within parts.
@@ -14,9 +15,6 @@ BUDGET, DEPTH = 20_000, 40
 
 #: How many names and values are looked at in the time that one comparison takes.
 QUICK = 10
-
-#: True, False, or None where it cannot be decided.
-Verdict = bool | None
 
 Definitions = Mapping[str, Schema]
 
@@ -344,48 +342,6 @@ def same_value(schema: Schema, value: Any) -> Verdict:
     if "const" in schema:
         return type(schema["const"]) is type(value) and schema["const"] == value
     return schema == {"type": "null"} and value is None
-
-
-def same_or_open(a: Schema, b: Schema, keyword: str) -> Verdict:
-    """Compare what no arithmetic decides: a format, or a pattern."""
-    wanted = b.get(keyword)
-    if wanted is None or a.get(keyword) == wanted:
-        return True
-    # A value, or another format: it might fit. Any text at all does not.
-    return None if keyword in a else False
-
-
-def lower(schema: Schema) -> tuple[float, bool]:
-    """Give the least value, and whether it is left out."""
-    if "const" in schema:
-        return schema["const"], False
-    limits = [(schema.get("minimum", -inf), False), (schema.get("exclusiveMinimum", -inf), True)]
-    return max(limits)
-
-
-def upper(schema: Schema) -> tuple[float, bool]:
-    """Give the greatest value, and whether it belongs to it."""
-    if "const" in schema:
-        return schema["const"], True
-    limits = [(schema.get("maximum", inf), True), (schema.get("exclusiveMaximum", inf), False)]
-    return min(limits)
-
-
-def is_multiple(schema: Schema, step: float) -> Verdict:
-    own = schema.get("const", schema.get("multipleOf", 1 if schema.get("type") == "integer" else 0))
-    if not step or not own:
-        return bool(own == 0 and "const" in schema)
-    if isinstance(own, float) or isinstance(step, float):
-        return True if own == step else None  # binary fractions decide nothing here
-    return bool(own % step == 0)
-
-
-def lengths(schema: Schema) -> tuple[float, float]:
-    """Give how few and how many items a list may have."""
-    most = schema.get("maxItems", inf)
-    if schema.get("items") is False:
-        most = min(most, len(schema.get("prefixItems", ())))
-    return schema.get("minItems", 0), most
 
 
 def item(kind: Type, place: int) -> Type:
