@@ -14,10 +14,10 @@ from typing import Any
 
 from rich.table import Table
 
-from celery_rpc.address import Address
-from celery_rpc.discovery import saved
-from celery_rpc.model import Catalog, Service, TaskSpec
-from celery_rpc.signature import Parameter, TaskSignature
+from celery_rpc.catalog import saved
+from celery_rpc.catalog.address import Address
+from celery_rpc.catalog.model import Catalog, Service, TaskSpec
+from celery_rpc.catalog.signature import Parameter, TaskSignature
 
 QUEUES, TASKS = 40, 2_000
 

@@ -5,9 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from celery_rpc.algebra import chain, chord, group
+    from celery_rpc.calls.pending import Update
+    from celery_rpc.calls.reply import Cancellation, Reply
+    from celery_rpc.calls.retry import Retry
     from celery_rpc.canvas import Graph, GroupReply, Plan, Run, RunStatus, Step, StepState
-    from celery_rpc.client import BaseClient, Client, connect
-    from celery_rpc.config import UNSET, ClientOptions
+    from celery_rpc.catalog.model import Catalog, Service, TaskSpec
+    from celery_rpc.client.client import BaseClient, Client, connect
+    from celery_rpc.client.proxies import Namespace, TaskProxy
     from celery_rpc.errors import (
         AmbiguousTask,
         ArgumentsError,
@@ -35,11 +39,7 @@ if TYPE_CHECKING:
         WorkerLost,
         WorkflowError,
     )
-    from celery_rpc.model import Catalog, Service, TaskSpec
-    from celery_rpc.pending import Update
-    from celery_rpc.proxy import Namespace, TaskProxy
-    from celery_rpc.reply import Cancellation, Reply
-    from celery_rpc.retry import Retry
+    from celery_rpc.settings.client_options import UNSET, ClientOptions
 
 __version__ = "0.1.0"
 

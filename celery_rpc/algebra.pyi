@@ -14,12 +14,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, Literal, Self, TypedDict, TypeVar, Unpack, overload
 
-from celery_rpc.address import Address
+from celery_rpc.calls.reply import Reply
+from celery_rpc.calls.retry import Retry
 from celery_rpc.canvas import GroupReply, Plan
-from celery_rpc.config import Unset
-from celery_rpc.model import TaskSpec
-from celery_rpc.reply import Reply
-from celery_rpc.retry import Retry
+from celery_rpc.catalog.address import Address
+from celery_rpc.catalog.model import TaskSpec
+from celery_rpc.settings.client_options import Unset
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -40,8 +40,8 @@ class ServiceBase:
     def __dir__(self) -> Iterable[str]: ...
 
 class Settings(TypedDict, total=False):
-    """The options of a call: those of celery_rpc.call.CallOptions, and Celery's that mean nothing
-    here.
+    """The options of a call: those of celery_rpc.calls.call.CallOptions, and those of Celery's that
+    mean nothing here.
     """
 
     timeout: float | Unset | None

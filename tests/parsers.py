@@ -7,18 +7,18 @@ import json
 import struct
 from collections.abc import Callable
 
-from celery_rpc.discovery import saved
-from celery_rpc.discovery.introspect import ReportBook
+from celery_rpc.catalog import saved
 from celery_rpc.discovery.merge import merge
-from celery_rpc.discovery.signatures import Signatures
+from celery_rpc.discovery.published import Signatures
+from celery_rpc.discovery.worker_answers import ReportBook
 from celery_rpc.errors import ConfigurationError
-from celery_rpc.transport import frames
-from celery_rpc.transport.outcome import parse_meta, to_outcome
+from celery_rpc.transport.amqp import frames
+from celery_rpc.transport.clock_skew import FURTHEST, Skew
 from celery_rpc.transport.received import Frame, Malformed, to_frame
-from celery_rpc.transport.redis import unwrap
-from celery_rpc.transport.replies import ReplyTable
-from celery_rpc.transport.resp import MORE, Answers, BadAnswer
-from celery_rpc.transport.skew import FURTHEST, Skew
+from celery_rpc.transport.redis.link import unwrap
+from celery_rpc.transport.redis.resp import MORE, Answers, BadAnswer
+from celery_rpc.transport.reply_message import parse_meta, to_outcome
+from celery_rpc.transport.reply_table import ReplyTable
 
 #: Of the signature "{}".
 DIGEST = "44136fa355b3678a"

@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from celery_rpc.discovery import saved
-from celery_rpc.model import Catalog
+from celery_rpc.catalog import saved
+from celery_rpc.catalog.model import Catalog
 from tests.servers.process import ROOT
 
 SERVICES = ("billing", "inventory", "legacy", "mail", "media")

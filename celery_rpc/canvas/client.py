@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from celery_rpc.address import Address
-from celery_rpc.call import Call, Decode
+from celery_rpc.calls.call import Call, Decode
+from celery_rpc.calls.pending import Pending
+from celery_rpc.calls.reply import Reply, ReplyOwner
 from celery_rpc.canvas.graph import Graph
 from celery_rpc.canvas.nodes import Step
-from celery_rpc.clock import Clock
-from celery_rpc.pending import Pending
-from celery_rpc.reply import Reply, ReplyOwner
+from celery_rpc.catalog.address import Address
+from celery_rpc.support.timers import Clock
 
 
 class RunClient(ReplyOwner, Protocol):

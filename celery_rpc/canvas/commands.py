@@ -6,8 +6,8 @@
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from celery_rpc.calls.pending import Outcome
 from celery_rpc.canvas.progress import StepState
-from celery_rpc.pending import Outcome
 
 
 class AlarmKind(StrEnum):

@@ -8,7 +8,8 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-from celery_rpc.call import Call
+from celery_rpc.calls.call import Call
+from celery_rpc.calls.pending import Outcome, Pending
 from celery_rpc.canvas import endings
 from celery_rpc.canvas.client import RunClient
 from celery_rpc.canvas.commands import (
@@ -29,11 +30,10 @@ from celery_rpc.canvas.lineage import Lineages
 from celery_rpc.canvas.machine import Machine
 from celery_rpc.canvas.nodes import Node, Nodes, Step
 from celery_rpc.canvas.progress import ENDED, StepState
-from celery_rpc.clock import Alarm as Bell
-from celery_rpc.deadline import NOW, Deadline
 from celery_rpc.errors import DeadlineExceeded, Overloaded
-from celery_rpc.mutex import Busy, Mutex
-from celery_rpc.pending import Outcome, Pending
+from celery_rpc.support.deadline import NOW, Deadline
+from celery_rpc.support.mutex import Busy, Mutex
+from celery_rpc.support.timers import Alarm as Bell
 
 log = logging.getLogger("celery_rpc.canvas")
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from celery_rpc.calls.pending import Pending
 from celery_rpc.canvas.nodes import Step
 from celery_rpc.canvas.progress import StepState
 from celery_rpc.errors import CallCancelled, DeadlineExceeded
-from celery_rpc.pending import Pending
 
 #: Makes the error of a node that is stopped, of its name, its state, and the names of the steps
 #: whose answers are awaited.

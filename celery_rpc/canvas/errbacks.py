@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
-from celery_rpc.address import Address
-from celery_rpc.call import DEFAULTS, CallOptions
+from celery_rpc.calls.call import DEFAULTS, CallOptions
+from celery_rpc.canvas.celery_classes import is_canvas, listed
 from celery_rpc.canvas.graph import Graph
 from celery_rpc.canvas.nodes import Node, Nodes, Passing, Step
-from celery_rpc.canvas.stock import is_canvas, listed
+from celery_rpc.catalog.address import Address
 from celery_rpc.errors import RemoteError
 
 #: Registered in every worker (celery/app/builtins.py): it sends the body of a chord, or else calls

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
+from celery_rpc.calls.retry import Retry
+from celery_rpc.canvas.celery_classes import to_signature
 from celery_rpc.canvas.lowering import lower
 from celery_rpc.canvas.nodes import Gate, Node, Nodes, Passing, Step
-from celery_rpc.canvas.stock import to_signature
 from celery_rpc.errors import CanvasError
-from celery_rpc.retry import Retry
 
 After = Node | Sequence[Node] | Mapping[str, Node] | None
 

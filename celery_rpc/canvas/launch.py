@@ -6,19 +6,19 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from celery_rpc.address import Address
+from celery_rpc.calls.unencodable import require_json
+from celery_rpc.canvas.celery_classes import is_canvas
 from celery_rpc.canvas.client import LaunchClient
 from celery_rpc.canvas.errbacks import errbacks_in, stamp
 from celery_rpc.canvas.graph import Graph
 from celery_rpc.canvas.nodes import Node, Passing, Step
 from celery_rpc.canvas.results import GroupReply
 from celery_rpc.canvas.run import Run
-from celery_rpc.canvas.stock import is_canvas
 from celery_rpc.canvas.whole import sent_whole
-from celery_rpc.config import UNSET, Unset
-from celery_rpc.deadline import NEVER, Deadline
+from celery_rpc.catalog.address import Address
 from celery_rpc.errors import CanvasError
-from celery_rpc.unencodable import require_json
+from celery_rpc.settings.client_options import UNSET, Unset
+from celery_rpc.support.deadline import NEVER, Deadline
 
 
 def launch(graph: Graph, client: LaunchClient, deadline: Deadline = NEVER) -> Any:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from celery_rpc.call import Lineage
+from celery_rpc.calls.call import Lineage
 from celery_rpc.canvas.nodes import Given, Node, Step
 
 

@@ -10,8 +10,19 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from celery_rpc.address import ADDRESSING, Address, overriding
-from celery_rpc.call import DEFAULTS, NO_LINEAGE, CallOptions, Lineage
+from celery_rpc.calls.call import DEFAULTS, NO_LINEAGE, CallOptions, Lineage
+from celery_rpc.calls.encoding import owned
+from celery_rpc.calls.retry import Retry
+from celery_rpc.canvas.celery_classes import (
+    Chain,
+    Chord,
+    Chunks,
+    Group,
+    Signature,
+    is_canvas,
+    listed,
+    to_signature,
+)
 from celery_rpc.canvas.context import LINEAGE, OWN, Context
 from celery_rpc.canvas.nodes import (
     Errback,
@@ -25,20 +36,9 @@ from celery_rpc.canvas.nodes import (
     belong,
 )
 from celery_rpc.canvas.shape import gives_members, steps_of
-from celery_rpc.canvas.stock import (
-    Chain,
-    Chord,
-    Chunks,
-    Group,
-    Signature,
-    is_canvas,
-    listed,
-    to_signature,
-)
-from celery_rpc.encoding import owned
+from celery_rpc.catalog.address import ADDRESSING, Address, overriding
 from celery_rpc.errors import CanvasError
-from celery_rpc.plain import SENT_AS_IT_IS
-from celery_rpc.retry import Retry
+from celery_rpc.support.jsonable import SENT_AS_IT_IS
 
 #: What says where a signature goes.
 ADDRESS = ADDRESSING | {"exchange_type"}

@@ -8,6 +8,9 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 from random import random
 
+from celery_rpc.calls.pending import Outcome
+from celery_rpc.calls.retry import Tries
+from celery_rpc.canvas.celery_classes import listed
 from celery_rpc.canvas.commands import (
     Alarm,
     AlarmKind,
@@ -21,14 +24,11 @@ from celery_rpc.canvas.commands import (
     Send,
     Wake,
 )
-from celery_rpc.canvas.course import Course
 from celery_rpc.canvas.endings import Stopping, late
 from celery_rpc.canvas.nodes import Errback, Given, Node, Step
 from celery_rpc.canvas.progress import ENDED, StepState
-from celery_rpc.canvas.stock import listed
+from celery_rpc.canvas.schedule import Course
 from celery_rpc.errors import NoSuchTask, RemoteError, WorkerLost
-from celery_rpc.pending import Outcome
-from celery_rpc.retry import Tries
 
 #: Failures of which a worker has told the errbacks that came with the task.
 TOLD = (RemoteError, WorkerLost, NoSuchTask)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from celery_rpc.address import Address
-from celery_rpc.call import DEFAULTS, NO_LINEAGE, CallOptions, Lineage
-from celery_rpc.retry import Retry
+from celery_rpc.calls.call import DEFAULTS, NO_LINEAGE, CallOptions, Lineage
+from celery_rpc.calls.retry import Retry
+from celery_rpc.catalog.address import Address
 
 
 class Passing(StrEnum):

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, cast
 
 from typing_extensions import TypeVar
 
-from celery_rpc import loops
-from celery_rpc.call import Decode
+from celery_rpc.calls import event_loops
+from celery_rpc.calls.call import Decode
+from celery_rpc.calls.pending import Outcome, Pending, all_of
+from celery_rpc.calls.reply import Reply
+from celery_rpc.canvas.celery_classes import GroupResult
 from celery_rpc.canvas.client import RunClient
 from celery_rpc.canvas.nodes import Gate, Join, Node, Step
-from celery_rpc.canvas.stock import GroupResult
-from celery_rpc.config import UNSET, Unset
-from celery_rpc.deadline import Deadline
 from celery_rpc.errors import DeadlineExceeded
-from celery_rpc.pending import Outcome, Pending, all_of
-from celery_rpc.reply import Reply
+from celery_rpc.settings.client_options import UNSET, Unset
+from celery_rpc.support.deadline import Deadline
 
 #: The values of all members: a list; or for type checkers a tuple, where they are of several types.
 Values = TypeVar("Values", default=list[Any])
@@ -195,7 +195,7 @@ class GroupReply(GroupBase, Generic[Values]):
     async def _await(self, deadline: Deadline | None = None) -> Values:
         deadline = deadline or self._deadline(UNSET)
         with all_of(self._awaited(), or_failure=True) as together:
-            raise_failure(await loops.outcome_of(together, deadline))
+            raise_failure(await event_loops.outcome_of(together, deadline))
         values = [await result._await(deadline) for result in self.results]
         return cast("Values", values)
 

@@ -3,6 +3,8 @@
 from collections.abc import Generator, Sequence
 from typing import Any
 
+from celery_rpc.calls.pending import Outcome, Pending
+from celery_rpc.calls.reply import Reply
 from celery_rpc.canvas import endings
 from celery_rpc.canvas.client import RunClient
 from celery_rpc.canvas.driver import Driver, OnChange
@@ -10,12 +12,10 @@ from celery_rpc.canvas.nodes import Node, Nodes, Step
 from celery_rpc.canvas.progress import ENDED, RunStatus, StepState
 from celery_rpc.canvas.results import decoder_of, in_types, result_of
 from celery_rpc.canvas.run_json import run_to_json
-from celery_rpc.config import UNSET, Unset
-from celery_rpc.deadline import NEVER, Deadline
 from celery_rpc.errors import ClientClosed
-from celery_rpc.fork import renew_after_fork
-from celery_rpc.pending import Outcome, Pending
-from celery_rpc.reply import Reply
+from celery_rpc.settings.client_options import UNSET, Unset
+from celery_rpc.support.deadline import NEVER, Deadline
+from celery_rpc.support.fork import renew_after_fork
 
 #: Steps under way at once.
 LIMIT = 1_000

@@ -8,17 +8,17 @@ from typing import Any
 
 from kombu.utils.json import dumps, loads
 
-from celery_rpc.address import Address
-from celery_rpc.call import DEFAULTS, CallOptions, Lineage
+from celery_rpc.calls.call import DEFAULTS, CallOptions, Lineage
+from celery_rpc.calls.pending import Outcome
+from celery_rpc.calls.retry import Retry, Tries
 from celery_rpc.canvas.commands import Alarm, AlarmKind
 from celery_rpc.canvas.error_json import error_from_json, error_to_json
 from celery_rpc.canvas.machine import Machine
 from celery_rpc.canvas.nodes import Errback, Gate, Given, Join, Node, Nodes, Passing, Step
 from celery_rpc.canvas.progress import StepState
-from celery_rpc.config import UNSET
+from celery_rpc.catalog.address import Address
 from celery_rpc.errors import CanvasError
-from celery_rpc.pending import Outcome
-from celery_rpc.retry import Retry, Tries
+from celery_rpc.settings.client_options import UNSET
 
 #: Of the format.
 VERSION = 2

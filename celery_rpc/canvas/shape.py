@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import dropwhile
 from typing import Any
 
-from celery_rpc.canvas.stock import Chain, Chord, Chunks, Group, to_signature
+from celery_rpc.canvas.celery_classes import Chain, Chord, Chunks, Group, to_signature
 
 
 def tasks_of(signature: Any) -> list[Any]:

@@ -8,13 +8,8 @@ from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from copy import copy, deepcopy
 from typing import TYPE_CHECKING, Any
 
-from celery_rpc.call import Target
-from celery_rpc.canvas.graph import Graph
-from celery_rpc.canvas.launch import launch, launch_async
-from celery_rpc.canvas.origin import app_of, client_of
-from celery_rpc.canvas.plan import Plan, plan_of
-from celery_rpc.canvas.shape import has_no_member, has_no_task, lone_step, steps_of
-from celery_rpc.canvas.stock import (
+from celery_rpc.calls.call import Target
+from celery_rpc.canvas.celery_classes import (
     Chain,
     Chord,
     Chunks,
@@ -27,8 +22,13 @@ from celery_rpc.canvas.stock import (
     restored,
     to_signature,
 )
-from celery_rpc.deadline import Deadline
+from celery_rpc.canvas.graph import Graph
+from celery_rpc.canvas.launch import launch, launch_async
+from celery_rpc.canvas.origin import app_of, client_of
+from celery_rpc.canvas.plan import Plan, plan_of
+from celery_rpc.canvas.shape import has_no_member, has_no_task, lone_step, steps_of
 from celery_rpc.errors import ArgumentsError, CanvasError
+from celery_rpc.support.deadline import Deadline
 
 if TYPE_CHECKING:  # celery ships no types
 

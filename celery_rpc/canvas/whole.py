@@ -5,16 +5,16 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
-from celery_rpc.call import Call
+from celery_rpc.calls.call import Call
+from celery_rpc.calls.pending import Pending
+from celery_rpc.calls.relay import relay
 from celery_rpc.canvas.client import LaunchClient
 from celery_rpc.canvas.endings import waits_for
 from celery_rpc.canvas.errbacks import stamp
 from celery_rpc.canvas.graph import Graph
 from celery_rpc.canvas.nodes import Join, Node, Passing, Step
 from celery_rpc.canvas.results import result_of
-from celery_rpc.deadline import Deadline
-from celery_rpc.pending import Pending
-from celery_rpc.relay import relay
+from celery_rpc.support.deadline import Deadline
 
 #: At most so many steps go to the workers by one message, which carries all but the first.
 LONGEST_LINE = 16

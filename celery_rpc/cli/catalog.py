@@ -4,17 +4,17 @@ from pathlib import Path
 
 import click
 
-from celery_rpc.binding import to_inspect
+from celery_rpc.catalog import saved
+from celery_rpc.catalog.model import Catalog
 from celery_rpc.cli.changes import print_changes
 from celery_rpc.cli.failure import say
 from celery_rpc.cli.options import connection_options, json_option, queue_option
 from celery_rpc.cli.origin import only, origin_options, read_catalog
 from celery_rpc.cli.output import Cell, Row, count, escaped, print_table
 from celery_rpc.cli.paths import path_of
-from celery_rpc.discovery import saved
-from celery_rpc.discovery.diff import diff
+from celery_rpc.diff.catalogs import diff
 from celery_rpc.errors import ConfigurationError
-from celery_rpc.model import Catalog
+from celery_rpc.validation.arguments import to_inspect
 
 
 @click.group()

@@ -7,7 +7,7 @@ import click
 
 from celery_rpc.cli.failure import say
 from celery_rpc.cli.output import Cell, Row, count, escaped, print_json, print_table
-from celery_rpc.discovery.rules import Change
+from celery_rpc.diff.rules import Change
 
 STYLES = {True: "red", False: "dim"}
 

@@ -13,14 +13,14 @@ from uuid import uuid4
 import click
 from click.core import ParameterSource
 
+from celery_rpc.catalog.model import Catalog
 from celery_rpc.cli.failure import say
 from celery_rpc.cli.options import given, is_given
-from celery_rpc.client import Client, connect
-from celery_rpc.config import UNSET
-from celery_rpc.deadline import Deadline
+from celery_rpc.client.client import Client, connect
 from celery_rpc.errors import ConfigurationError
-from celery_rpc.model import Catalog
-from celery_rpc.settings import ENVIRONMENT
+from celery_rpc.settings.client_options import UNSET
+from celery_rpc.settings.sources import ENVIRONMENT
+from celery_rpc.support.deadline import Deadline
 from celery_rpc.transport.broker import BrokerTransport
 from celery_rpc.transport.control import Command
 

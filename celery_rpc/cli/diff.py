@@ -11,8 +11,8 @@ from celery_rpc.cli.connection import open_session
 from celery_rpc.cli.options import connection_options, given, queue_option
 from celery_rpc.cli.origin import Place
 from celery_rpc.cli.queued import refused
-from celery_rpc.discovery.diff import diff as differences
-from celery_rpc.discovery.rules import RULES, Change
+from celery_rpc.diff.catalogs import diff as differences
+from celery_rpc.diff.rules import RULES, Change
 
 
 def check_rule(

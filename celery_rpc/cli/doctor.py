@@ -11,20 +11,20 @@ from typing import Any
 import celery
 import click
 
-from celery_rpc.address import Address
-from celery_rpc.backends import heard, problem, remedies, replying
+from celery_rpc.catalog.address import Address
+from celery_rpc.catalog.backends import heard, problem, remedies, replying
+from celery_rpc.catalog.model import Catalog, Service
 from celery_rpc.cli.connection import Session, open_session
 from celery_rpc.cli.failure import say
-from celery_rpc.cli.leftovers import Leftovers, bound_queues, clean, find_leftovers
 from celery_rpc.cli.options import connection_options, json_option
 from celery_rpc.cli.output import Cell, Row, count, escaped, print_json, print_table
 from celery_rpc.cli.paths import complete_queue
-from celery_rpc.config import ClientOptions
-from celery_rpc.deadline import Deadline
 from celery_rpc.errors import RpcError
-from celery_rpc.model import Catalog, Service
-from celery_rpc.transport.amqp import AmqpLink
-from celery_rpc.transport.redis import RedisLink
+from celery_rpc.queues.leftovers import Leftovers, bound_queues, clean, find_leftovers
+from celery_rpc.settings.client_options import ClientOptions
+from celery_rpc.support.deadline import Deadline
+from celery_rpc.transport.amqp.link import AmqpLink
+from celery_rpc.transport.redis.link import RedisLink
 
 #: The oldest Celery of services that the tests run against.
 OLDEST = (5, 4)

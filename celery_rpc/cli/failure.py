@@ -19,7 +19,7 @@ from celery_rpc.errors import (
     RpcError,
     Unavailable,
 )
-from celery_rpc.url import masked
+from celery_rpc.settings.broker_url import masked
 
 OTHER = 6
 

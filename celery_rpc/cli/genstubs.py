@@ -8,22 +8,22 @@ from typing import Any, cast
 
 import click
 
+from celery_rpc.catalog.model import Catalog
 from celery_rpc.cli.failure import say
 from celery_rpc.cli.options import connection_options, json_option, queue_option
 from celery_rpc.cli.origin import origin_options, read_catalog
 from celery_rpc.cli.output import count, escaped, is_terminal, print_json, print_table
+from celery_rpc.codegen.checker_settings import missing_settings
+from celery_rpc.codegen.checkers import Verdict, probe
 from celery_rpc.codegen.models import Kind
 from celery_rpc.codegen.names import REGISTRY, camel, is_free
 from celery_rpc.codegen.parts import registry_of
-from celery_rpc.codegen.probe import Verdict, probe
 from celery_rpc.codegen.report import Report
-from celery_rpc.codegen.settings import missing_settings
 from celery_rpc.codegen.stubs import module_of, stub_of
 from celery_rpc.codegen.wheel import wheel_of
 from celery_rpc.codegen.writer import Folder
 from celery_rpc.errors import CodegenError, ConfigurationError
-from celery_rpc.file import replace
-from celery_rpc.model import Catalog
+from celery_rpc.support.atomic_write import replace
 
 KINDS = ("typeddict", "dataclass", "pydantic")
 

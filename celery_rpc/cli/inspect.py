@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from celery_rpc.binding import to_inspect
+from celery_rpc.catalog.model import Catalog, Service, TaskSpec, unevenness
+from celery_rpc.catalog.signature import TaskSignature
 from celery_rpc.cli.connection import open_session, say_doubts
 from celery_rpc.cli.failure import say
 from celery_rpc.cli.options import connection_options, given, json_option
@@ -24,8 +25,7 @@ from celery_rpc.cli.output import (
 from celery_rpc.cli.paths import complete_path, complete_queue, path_of, python_of
 from celery_rpc.cli.reading import open_reading
 from celery_rpc.errors import DiscoveryError
-from celery_rpc.model import Catalog, Service, TaskSpec, unevenness
-from celery_rpc.signature import TaskSignature
+from celery_rpc.validation.arguments import to_inspect
 
 #: Seconds to wait for the answer to a ping.
 PING_WINDOW = 1.0

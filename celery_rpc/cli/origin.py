@@ -12,14 +12,14 @@ from typing import Any
 
 import click
 
+from celery_rpc.catalog import saved
+from celery_rpc.catalog.model import Catalog
 from celery_rpc.cli.connection import SHOWN_DOUBTS, Session, open_session, say_doubts
 from celery_rpc.cli.failure import say
 from celery_rpc.cli.options import Command, given, option
-from celery_rpc.client import Client, connect
-from celery_rpc.discovery import saved
+from celery_rpc.client.client import Client, connect
 from celery_rpc.errors import ConfigurationError, DiscoveryError, NoSuchService
-from celery_rpc.model import Catalog
-from celery_rpc.url import masked
+from celery_rpc.settings.broker_url import masked
 
 #: Seconds that workers have to answer: what is written down should be whole.
 WINDOW = 5.0

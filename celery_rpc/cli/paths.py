@@ -7,13 +7,12 @@ from typing import NamedTuple
 import click
 from click.shell_completion import CompletionItem
 
-from celery_rpc import client as client_module
-from celery_rpc import proxy
+from celery_rpc.catalog.model import Catalog, Service, TaskSpec
 from celery_rpc.cli.connection import open_session
-from celery_rpc.client import Client
+from celery_rpc.client import proxies
+from celery_rpc.client.client import RESERVED, Client
+from celery_rpc.client.proxies import TaskProxy, find_task
 from celery_rpc.errors import AmbiguousTask, NoSuchTask
-from celery_rpc.model import Catalog, Service, TaskSpec
-from celery_rpc.proxy import TaskProxy, find_task
 
 #: Seconds that completing a name may take.
 COMPLETION_WINDOW = 1.0
@@ -106,7 +105,7 @@ def python_of(service: Service, task: TaskSpec) -> str:
     odd = f"client.task({task.name!r}, queue={service.queue!r})"
     parts = short.split(".")
     plain = is_attribute(service.queue) and all(is_attribute(part) for part in parts)
-    if not plain or service.queue in client_module.RESERVED or proxy.RESERVED.intersection(parts):
+    if not plain or service.queue in RESERVED or proxies.RESERVED.intersection(parts):
         return odd
     with suppress(AmbiguousTask):
         find_task(service, short)

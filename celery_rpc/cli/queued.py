@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from celery_rpc.binding import Binding
+from celery_rpc.catalog.model import BUILTIN_PREFIX, Catalog
 from celery_rpc.cli.connection import Session
 from celery_rpc.cli.failure import say
-from celery_rpc.deadline import Deadline
-from celery_rpc.discovery.rules import MESSAGES, Change
+from celery_rpc.diff.rules import MESSAGES, Change
 from celery_rpc.errors import ArgumentsError, PermissionRefused
-from celery_rpc.model import BUILTIN_PREFIX, Catalog
-from celery_rpc.transport.waiting import Message, waiting
+from celery_rpc.queues.peek import Message, waiting
+from celery_rpc.support.deadline import Deadline
+from celery_rpc.validation.arguments import Binding
 
 #: Messages of a queue that are read, and seconds that this may take.
 LIMIT, SECONDS = 1_000, 10.0

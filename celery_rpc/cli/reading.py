@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import click
 
+from celery_rpc.catalog.model import Catalog, Service, TaskSpec
 from celery_rpc.cli.connection import Session, open_session
 from celery_rpc.cli.options import given
 from celery_rpc.cli.origin import offline
 from celery_rpc.cli.paths import find, place_of
-from celery_rpc.client import homes_of
+from celery_rpc.client.client import homes_of
+from celery_rpc.client.proxies import TaskProxy, find_task, no_such_task
 from celery_rpc.errors import ConfigurationError, NoSuchService
-from celery_rpc.model import Catalog, Service, TaskSpec
-from celery_rpc.proxy import TaskProxy, find_task, no_such_task
 
 #: A service, and a task of it where one was named.
 Found = tuple[Service, TaskSpec | None]

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from celery_rpc.catalog.signature_json import REFERENCE
 from celery_rpc.codegen.imports import Imports
-from celery_rpc.schema import REFERENCE
 
 #: A value that is passed in may be of any type that will do; one that is given has one type.
 Mode = Literal["argument", "result"]

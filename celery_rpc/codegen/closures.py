@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 
+from celery_rpc.catalog.signature import Schema
+from celery_rpc.catalog.signature_json import references
 from celery_rpc.codegen.annotations import Allowance
-from celery_rpc.schema import references
-from celery_rpc.signature import Schema
 
 #: A definition's name, and the digest of all that it is made of: equal ones are one model.
 Key = tuple[str, str]

@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from celery_rpc.catalog.model import Catalog
+from celery_rpc.catalog.signature import Schema, TaskSignature
+from celery_rpc.catalog.signature_json import references
 from celery_rpc.codegen.annotations import Annotator, Mode
 from celery_rpc.codegen.closures import Closures, Key
 from celery_rpc.codegen.imports import Imports
 from celery_rpc.codegen.names import Namer, camel, parameter_of
 from celery_rpc.codegen.report import Report
 from celery_rpc.codegen.syntax import documented, field_of
-from celery_rpc.model import Catalog
-from celery_rpc.schema import references
-from celery_rpc.signature import Schema, TaskSignature
 
 Kind = Literal["typeddict", "dataclass", "pydantic"]
 

@@ -3,10 +3,10 @@
 import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from celery_rpc.catalog.model import Catalog
 from celery_rpc.codegen.names import REGISTRY, Namer
 from celery_rpc.codegen.stubs import OVERLAPPING, Writer, Written, stub_of
 from celery_rpc.codegen.syntax import docstring, documented
-from celery_rpc.model import Catalog
 
 MODELS = f"{REGISTRY}_models"
 

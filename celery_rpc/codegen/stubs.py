@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from celery_rpc.codegen.imports import HOMES, Imports
-from celery_rpc.codegen.layout import text_of
-from celery_rpc.codegen.models import Kind, ModelBook
-from celery_rpc.codegen.names import Namer, attribute_of, camel
-from celery_rpc.codegen.parameters import (
+from celery_rpc.catalog.model import Catalog, Service, TaskSpec
+from celery_rpc.catalog.signature import DeclaredError, TaskSignature
+from celery_rpc.catalog.signature_json import BadSignature, checked
+from celery_rpc.codegen.arguments import (
     Form,
     Parameters,
     forms_of,
@@ -19,12 +18,13 @@ from celery_rpc.codegen.parameters import (
     tuples_of,
     unknown,
 )
+from celery_rpc.codegen.imports import HOMES, Imports
+from celery_rpc.codegen.layout import text_of
+from celery_rpc.codegen.models import Kind, ModelBook
+from celery_rpc.codegen.names import Namer, attribute_of, camel
 from celery_rpc.codegen.report import Report
 from celery_rpc.codegen.syntax import docstring, documented, field_of, function
 from celery_rpc.codegen.tree import Node, tree_of
-from celery_rpc.model import Catalog, Service, TaskSpec
-from celery_rpc.schema import BadSignature, checked
-from celery_rpc.signature import DeclaredError, TaskSignature
 
 #: Builtin exceptions that a declared error may be, too.
 BASES = frozenset(

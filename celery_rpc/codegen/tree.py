@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
+from celery_rpc.catalog.model import Catalog, Service, TaskSpec
 from celery_rpc.codegen.names import OF_CLIENT, OF_SERVICE, OF_TASK, attribute_of
 from celery_rpc.codegen.report import Report
-from celery_rpc.model import Catalog, Service, TaskSpec
 
 #: Parts of a task's name.
 MAX_PARTS = 20

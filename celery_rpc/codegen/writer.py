@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from celery_rpc.codegen.names import is_part, is_plain
 from celery_rpc.errors import CodegenError
-from celery_rpc.file import replace
+from celery_rpc.support.atomic_write import replace
 
 MARK = "# Written by celery-rpc genstubs; changes are lost. sha256:"
 

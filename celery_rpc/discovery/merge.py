@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from celery_rpc.address import Address
-from celery_rpc.model import (
+from celery_rpc.catalog.address import Address
+from celery_rpc.catalog.model import (
     BUILTIN_PREFIX,
     Catalog,
     Level,

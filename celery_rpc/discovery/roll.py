@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
-from celery_rpc.model import WorkerReport
+from celery_rpc.catalog.model import WorkerReport
 
 #: A worker that was silent in so many sweeps one after the other is gone.
 GONE_AFTER = 2

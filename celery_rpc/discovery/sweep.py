@@ -8,11 +8,11 @@ from time import monotonic
 from typing import Any
 from uuid import uuid4
 
-from celery_rpc.config import ClientOptions
-from celery_rpc.deadline import Deadline
-from celery_rpc.discovery.introspect import TASK_ITEMS, ReportBook
-from celery_rpc.discovery.signatures import Signatures, Wanted
+from celery_rpc.discovery.published import Signatures, Wanted
+from celery_rpc.discovery.worker_answers import TASK_ITEMS, ReportBook
 from celery_rpc.errors import ClientClosed
+from celery_rpc.settings.client_options import ClientOptions
+from celery_rpc.support.deadline import Deadline
 from celery_rpc.transport.control import Command
 
 QUESTIONS = {

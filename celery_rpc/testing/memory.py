@@ -15,22 +15,22 @@ from celery.canvas import Signature
 from celery.exceptions import ChordError
 from kombu.utils.json import dumps, loads
 
-from celery_rpc.address import Address
-from celery_rpc.assembly import assembled
-from celery_rpc.call import DEFAULTS, Call
+from celery_rpc.calls.call import DEFAULTS, Call
+from celery_rpc.calls.pending import Outcome, Pending
+from celery_rpc.calls.reply import Cancellation
 from celery_rpc.canvas.errbacks import CALLER
-from celery_rpc.client import Client
-from celery_rpc.config import ClientOptions
-from celery_rpc.deadline import Deadline
+from celery_rpc.catalog.address import Address
+from celery_rpc.client.assembly import assembled
+from celery_rpc.client.client import Client
 from celery_rpc.errors import ClientClosed, RpcError
-from celery_rpc.pending import Outcome, Pending
-from celery_rpc.reply import Cancellation
+from celery_rpc.settings.broker_url import BrokerUrl
+from celery_rpc.settings.client_options import ClientOptions
+from celery_rpc.support.deadline import Deadline
+from celery_rpc.transport.call_message import Envelope, EnvelopeWriter
+from celery_rpc.transport.clock_skew import Skew
 from celery_rpc.transport.control import Command
-from celery_rpc.transport.message import Envelope, EnvelopeWriter
-from celery_rpc.transport.outcome import parse_meta
-from celery_rpc.transport.replies import ReplyTable, TableTransport
-from celery_rpc.transport.skew import Skew
-from celery_rpc.url import BrokerUrl
+from celery_rpc.transport.reply_message import parse_meta
+from celery_rpc.transport.reply_table import ReplyTable, TableTransport
 
 log = logging.getLogger("celery_rpc.testing")
 

@@ -12,10 +12,10 @@ from functools import partial
 from time import monotonic
 from weakref import WeakKeyDictionary
 
-from celery_rpc.call import Call
-from celery_rpc.clock import Clock
+from celery_rpc.calls.call import Call
+from celery_rpc.calls.pending import Outcome, Pending
 from celery_rpc.errors import NoSuchTask
-from celery_rpc.pending import Outcome, Pending
+from celery_rpc.support.timers import Clock
 
 #: Seconds before the first time, and at most; each pause is twice the one before.
 PAUSE = (0.05, 1.0)

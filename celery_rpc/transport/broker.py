@@ -5,24 +5,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from celery_rpc.address import Address
-from celery_rpc.call import Call
-from celery_rpc.config import ClientOptions
-from celery_rpc.deadline import NOW, Deadline, latest
+from celery_rpc.calls.call import Call
+from celery_rpc.calls.pending import Outcome, Pending
+from celery_rpc.calls.reply import Cancellation
+from celery_rpc.catalog.address import Address
 from celery_rpc.errors import ClientClosed, OutcomeUnknown, ReplyLost, Unavailable
-from celery_rpc.fork import renew_after_fork
-from celery_rpc.mutex import Mutex
-from celery_rpc.pending import Outcome, Pending
-from celery_rpc.reply import Cancellation
+from celery_rpc.settings.client_options import ClientOptions
+from celery_rpc.support.deadline import NOW, Deadline, latest
+from celery_rpc.support.fork import renew_after_fork
+from celery_rpc.support.mutex import Mutex
 from celery_rpc.transport.again import Again, Known, KnownElsewhere
-from celery_rpc.transport.base import Link, Receipt
+from celery_rpc.transport.call_message import Envelope, announce_sent
+from celery_rpc.transport.clock_skew import Skew
 from celery_rpc.transport.control import Command
-from celery_rpc.transport.message import Envelope, announce_sent
+from celery_rpc.transport.link import Link, Receipt
 from celery_rpc.transport.outbox import Outbox
-from celery_rpc.transport.outcome import Registry
-from celery_rpc.transport.replies import ReplyTable, TableTransport, Unsent
+from celery_rpc.transport.reply_message import Registry
+from celery_rpc.transport.reply_table import ReplyTable, TableTransport, Unsent
 from celery_rpc.transport.session import Session
-from celery_rpc.transport.skew import Skew
 
 #: Bytes of arguments up to which the calling thread reads its own reply.
 LIGHT = 64 * 1024

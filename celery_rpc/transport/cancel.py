@@ -6,13 +6,13 @@ from queue import Empty, SimpleQueue
 from typing import Any
 from uuid import uuid4
 
-from celery_rpc.bell import Bell
-from celery_rpc.deadline import Deadline
+from celery_rpc.calls.pending import Pending
+from celery_rpc.calls.reply import Cancellation
 from celery_rpc.errors import CallCancelled, ConfigurationError, RpcError
-from celery_rpc.pending import Pending
-from celery_rpc.reply import Cancellation
-from celery_rpc.transport.base import CallTransport
+from celery_rpc.support.bell import Bell
+from celery_rpc.support.deadline import Deadline
 from celery_rpc.transport.control import Command
+from celery_rpc.transport.link import CallTransport
 
 #: Seconds that a revoke without answer may take.
 HURRY = 0.3

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from celery_rpc.encoding import encode
+from celery_rpc.calls.encoding import encode
 
 
 class SharedHeaders:

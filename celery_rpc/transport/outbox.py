@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
-from celery_rpc.daemon import Daemon
-from celery_rpc.deadline import Deadline, latest
 from celery_rpc.errors import ClientClosed, OutcomeUnknown
-from celery_rpc.transport.message import Envelope, due
+from celery_rpc.support.daemon import Daemon
+from celery_rpc.support.deadline import Deadline, latest
+from celery_rpc.transport.call_message import Envelope, due
 
 #: Most messages that one publish takes.
 BATCH = 200

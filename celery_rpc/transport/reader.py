@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from time import sleep
 from typing import Generic, Protocol, TypeVar
 
-from celery_rpc.bell import Bell
-from celery_rpc.daemon import Daemon
-from celery_rpc.deadline import Deadline
+from celery_rpc.calls.pending import Pending
 from celery_rpc.errors import ClientClosed, PermissionRefused, RpcError, Unavailable
-from celery_rpc.log import RateLimited
-from celery_rpc.pending import Pending
-from celery_rpc.transport.base import LinkDown
-from celery_rpc.transport.turn import Turn
+from celery_rpc.support.bell import Bell
+from celery_rpc.support.daemon import Daemon
+from celery_rpc.support.deadline import Deadline
+from celery_rpc.support.throttled_log import RateLimited
+from celery_rpc.transport.link import LinkDown
+from celery_rpc.transport.read_lease import Turn
 
 log = logging.getLogger("celery_rpc.reader")
 

@@ -4,17 +4,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from celery_rpc.config import ClientOptions
-from celery_rpc.deadline import Deadline
-from celery_rpc.transport.base import Link
-from celery_rpc.transport.message import EnvelopeWriter
+from celery_rpc.settings.broker_url import masked
+from celery_rpc.settings.client_options import ClientOptions
+from celery_rpc.support.deadline import Deadline
+from celery_rpc.transport.call_message import EnvelopeWriter
+from celery_rpc.transport.link import Link
 from celery_rpc.transport.reader import Reader
 from celery_rpc.transport.received import Frame
-from celery_rpc.transport.replies import ReplyTable
-from celery_rpc.url import masked
+from celery_rpc.transport.reply_table import ReplyTable
 
 if TYPE_CHECKING:
-    from celery_rpc.transport.store import ResultStore
+    from celery_rpc.transport.redis.result_store import ResultStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Session:
         replies = reader(link, table.deliver, id_of_frame, "replies", str(options.broker))
         store, results = None, None
         if options.backend != "rpc://":
-            from celery_rpc.transport.store import ResultStore
+            from celery_rpc.transport.redis.result_store import ResultStore
 
             store = ResultStore(options, table)
             where = masked(options.backend)
@@ -100,14 +100,14 @@ class Session:
 def open_link(options: ClientOptions, refuse: Callable[[str, Exception], object]) -> Link:
     """Return the link that speaks to a broker; imports only what that one needs."""
     if options.broker.family == "redis":
-        from celery_rpc.transport.redis import RedisLink
+        from celery_rpc.transport.redis.link import RedisLink
 
         return RedisLink(options)
     if options.broker.family == "amqp":
-        from celery_rpc.transport.amqp import AmqpLink
+        from celery_rpc.transport.amqp.link import AmqpLink
 
         return AmqpLink(options, refuse)
-    from celery_rpc.transport.kombu import KombuLink
+    from celery_rpc.transport.kombu_link import KombuLink
 
     return KombuLink(options)
 

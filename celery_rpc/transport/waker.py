@@ -3,7 +3,7 @@
 import os
 from contextlib import suppress
 
-from celery_rpc.mutex import Busy, Mutex
+from celery_rpc.support.mutex import Busy, Mutex
 
 
 class Waker:

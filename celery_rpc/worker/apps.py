@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from celery_rpc.address import Address
-from celery_rpc.model import BUILTIN_PREFIX, Catalog, Service, TaskSpec
-from celery_rpc.schema import digest
-from celery_rpc.signature import TaskSignature
+from celery_rpc.catalog.address import Address
+from celery_rpc.catalog.model import BUILTIN_PREFIX, Catalog, Service, TaskSpec
+from celery_rpc.catalog.signature import TaskSignature
+from celery_rpc.catalog.signature_json import digest
 from celery_rpc.worker.describe import describe
 
 #: How a backend's URL begins -> what TaskSpec.backend calls it.

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Annotated, Any, cast, get_args, get_origin
 
-from celery_rpc.schema import MAX_SIZE, checked, to_json
-from celery_rpc.signature import (
+from celery_rpc.catalog.signature import (
     DeclaredError,
     Parameter,
     ParameterKind,
     Schema,
     TaskSignature,
 )
+from celery_rpc.catalog.signature_json import MAX_SIZE, checked, to_json
 
 #: Characters of a default or an annotation that are shown.
 SHOWN = 200

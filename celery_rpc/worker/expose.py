@@ -5,8 +5,8 @@ from typing import Any
 from celery import Celery, signals
 from celery.app.task import Task
 
-from celery_rpc.model import BUILTIN_PREFIX
-from celery_rpc.schema import digest, to_json
+from celery_rpc.catalog.model import BUILTIN_PREFIX
+from celery_rpc.catalog.signature_json import digest, to_json
 from celery_rpc.worker.apps import version_of
 from celery_rpc.worker.describe import describe
 

@@ -10,7 +10,7 @@ from celery.utils.log import get_logger
 from kombu.exceptions import EncodeError
 from kombu.serialization import dumps
 
-from celery_rpc.address import REPLIES
+from celery_rpc.catalog.address import REPLIES
 
 log = get_logger(__name__)
 

@@ -13,8 +13,8 @@ from pydantic import ConfigDict, PydanticUserError, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
-from celery_rpc.schema import REFERENCE, to_schema
-from celery_rpc.signature import Schema
+from celery_rpc.catalog.signature import Schema
+from celery_rpc.catalog.signature_json import REFERENCE, to_schema
 
 Mode = Literal["validation", "serialization"]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from celery_rpc.cli.shop import open_shop
+from celery_rpc.cli.demo.shop import open_shop
 from celery_rpc.testing.embedded import EmbeddedBroker
 
 

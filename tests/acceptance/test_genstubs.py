@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from celery_rpc.codegen.probe import probe
-from celery_rpc.discovery import saved
+from celery_rpc.catalog import saved
+from celery_rpc.codegen.checkers import probe
 from tests.servers.process import ROOT
 from tests.shop import celery_rpc, shop_catalog
 

@@ -8,7 +8,7 @@ import pytest
 from celery import Celery
 
 from celery_rpc import RemoteError, connect
-from celery_rpc.cli.examples import example
+from celery_rpc.cli.demo.examples import example
 from tests.servers import Broker
 
 Ran = Callable[[], Counter[str]]

@@ -23,7 +23,7 @@ from celery_rpc import (
     RpcError,
     connect,
 )
-from celery_rpc.transport.skew import EVERY
+from celery_rpc.transport.clock_skew import EVERY
 from tests.faults.conftest import Connect
 from tests.faults.test_turns import warm
 from tests.limits import fails

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from celery_rpc.transport.outbound import FREIGHT
+from celery_rpc.transport.amqp.outbound import FREIGHT
 from tests.faults.conftest import Connect
 from tests.faults.test_turns import warm
 from tests.servers import wait_until

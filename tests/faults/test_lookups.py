@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from celery_rpc import DiscoveryError, NoSuchService, RpcError, Unavailable, connect
-from celery_rpc.address import Address
-from celery_rpc.deadline import Deadline
+from celery_rpc.catalog.address import Address
+from celery_rpc.support.deadline import Deadline
 from tests.servers import Broker, FaultProxy, Way, Worker
 
 Connect = Callable[..., Any]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from celery_rpc import DeadlineExceeded, OutcomeUnknown, RpcError, Unavailable
-from celery_rpc.deadline import Deadline
+from celery_rpc.support.deadline import Deadline
 from tests.limits import ends_within, fails
 from tests.servers import FaultProxy, Gate, Way, wait_until
 

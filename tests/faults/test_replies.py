@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from celery_rpc import DeadlineExceeded, Overloaded, RemoteError, ResultError, connect
-from celery_rpc.clock import FEW
+from celery_rpc.support.timers import FEW
 from tests.limits import ends_within
 from tests.servers import Broker, Forger, Gate, RedisBroker, wait_until
 

@@ -19,8 +19,8 @@ from celery_rpc import (
     WorkerLost,
     connect,
 )
-from celery_rpc.address import Address
-from celery_rpc.call import Target
+from celery_rpc.calls.call import Target
+from celery_rpc.catalog.address import Address
 from tests.limits import fails
 from tests.servers import Broker, Gate, RabbitBroker, Worker, wait_until
 

@@ -12,7 +12,7 @@ from kombu.messaging import Consumer, Producer
 from redis import Redis
 
 from celery_rpc.transport.headers import Headers
-from celery_rpc.transport.redis import wrap
+from celery_rpc.transport.redis.link import wrap
 
 Answer = Callable[[str, int], Any]
 

@@ -19,8 +19,8 @@ from celery_rpc import (
     Unavailable,
     connect,
 )
-from celery_rpc.address import Address
-from celery_rpc.call import Target
+from celery_rpc.calls.call import Target
+from celery_rpc.catalog.address import Address
 from tests.limits import ends_within
 from tests.servers import RabbitBroker, RedisBroker, ValkeyBroker, free_port
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from celery_rpc import Catalog, Service, TaskSpec, connect
-from celery_rpc.address import Address
-from celery_rpc.discovery import saved
+from celery_rpc.catalog import saved
+from celery_rpc.catalog.address import Address
+from celery_rpc.catalog.model import Level
 from celery_rpc.errors import ConfigurationError, NoSuchService, NoSuchTask, Unavailable
-from celery_rpc.model import Level
 from celery_rpc.worker import catalog_of_app
 from tests.servers import Broker, Worker, wait_until
 from tests.workers import typed

@@ -18,7 +18,7 @@ from celery_rpc import (
     connect,
     group,
 )
-from celery_rpc.discovery import saved
+from celery_rpc.catalog import saved
 from tests.limits import ends_within
 from tests.servers import (
     Certificates,

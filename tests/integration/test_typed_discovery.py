@@ -6,8 +6,8 @@ from typing import Any
 import psutil
 import pytest
 
-from celery_rpc.model import Level
-from celery_rpc.schema import to_json
+from celery_rpc.catalog.model import Level
+from celery_rpc.catalog.signature_json import to_json
 from celery_rpc.worker import describe_app
 from tests.servers import Broker, Worker
 from tests.servers.worker import Pool

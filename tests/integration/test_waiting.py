@@ -7,12 +7,12 @@ import pytest
 from celery import Celery
 
 from celery_rpc import PermissionRefused, connect
-from celery_rpc.address import Address
+from celery_rpc.catalog.address import Address
+from celery_rpc.catalog.model import Catalog, Service
 from celery_rpc.cli.connection import Session
 from celery_rpc.cli.queued import refused
-from celery_rpc.deadline import Deadline
-from celery_rpc.model import Catalog, Service
-from celery_rpc.transport.waiting import Message, to_message, waiting
+from celery_rpc.queues.peek import Message, to_message, waiting
+from celery_rpc.support.deadline import Deadline
 from celery_rpc.worker import catalog_of_app
 from tests.servers import Broker, RabbitBroker, RedisBroker, wait_until
 from tests.workers import typed

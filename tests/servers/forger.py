@@ -7,7 +7,7 @@ from typing import Any
 from kombu.connection import Connection
 from kombu.messaging import Producer
 
-from celery_rpc.transport import frames
+from celery_rpc.transport.amqp import frames
 
 #: Bodies that are no reply, with their content types.
 GARBAGE: list[tuple[bytes, str]] = [

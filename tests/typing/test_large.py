@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.stubs import large_catalog
-from celery_rpc.discovery import saved
+from celery_rpc.catalog import saved
 from tests.servers.process import ROOT
 from tests.shop import celery_rpc
 from tests.typing import checkers

@@ -8,9 +8,9 @@ from typing import Any
 
 from celery import Celery
 
-from celery_rpc.discovery.diff import diff
-from celery_rpc.discovery.rules import Effects
-from celery_rpc.model import Catalog
+from celery_rpc.catalog.model import Catalog
+from celery_rpc.diff.catalogs import diff
+from celery_rpc.diff.rules import Effects
 from celery_rpc.worker import catalog_of_app
 
 Function = Callable[..., Any]

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from celery_rpc.address import Address
-from celery_rpc.model import Service, TaskSpec
-from celery_rpc.signature import DeclaredError, Parameter, Schema, TaskSignature
+from celery_rpc.catalog.address import Address
+from celery_rpc.catalog.model import Service, TaskSpec
+from celery_rpc.catalog.signature import DeclaredError, Parameter, Schema, TaskSignature
 
 #: Two versions of the services that a service becomes.
 Versions = tuple[list[Service], list[Service]]

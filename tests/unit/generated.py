@@ -4,10 +4,10 @@ import ast
 from collections.abc import Mapping
 from typing import Any
 
+from celery_rpc.catalog.model import TaskSpec
+from celery_rpc.catalog.signature import Parameter, TaskSignature
 from celery_rpc.codegen.models import Kind
 from celery_rpc.codegen.stubs import Written, stub_of
-from celery_rpc.model import TaskSpec
-from celery_rpc.signature import Parameter, TaskSignature
 from tests.unit.hostile import catalog_of
 
 INT, TEXT = {"type": "integer"}, {"type": "string"}

@@ -4,10 +4,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from celery_rpc.address import Address
+from celery_rpc.catalog.address import Address
+from celery_rpc.catalog.model import Catalog, Service, TaskSpec
+from celery_rpc.catalog.signature import DeclaredError, Parameter, TaskSignature
 from celery_rpc.codegen.models import Kind
-from celery_rpc.model import Catalog, Service, TaskSpec
-from celery_rpc.signature import DeclaredError, Parameter, TaskSignature
 
 #: What has worked elsewhere, or ought to (swagger-codegen, oapi-codegen, datamodel-code-generator).
 ATTACKS = (

@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 from hypothesis import strategies as st
 
-from celery_rpc.signature import (
+from celery_rpc.catalog.signature import (
     VARIADIC,
     DeclaredError,
     Parameter,

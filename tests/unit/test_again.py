@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from itertools import chain, repeat
 
 from celery_rpc import NoSuchTask
-from celery_rpc.address import Address
-from celery_rpc.call import Call
-from celery_rpc.deadline import NEVER, NOW, Deadline
-from celery_rpc.pending import Outcome, Pending
+from celery_rpc.calls.call import Call
+from celery_rpc.calls.pending import Outcome, Pending
+from celery_rpc.catalog.address import Address
+from celery_rpc.support.deadline import NEVER, NOW, Deadline
 from celery_rpc.transport.again import MAX_STRANGE, Again, Known
 
 CALL = Call("an-id", "a.task", Address("q"))

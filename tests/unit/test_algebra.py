@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 from celery_rpc import algebra
-from celery_rpc.call import IGNORED, KNOWN
+from celery_rpc.calls.call import IGNORED, KNOWN
 
 CLASSES = {
     node.name: node

@@ -2,7 +2,7 @@
 
 import pytest
 
-from celery_rpc.backends import mismatch, remedies
+from celery_rpc.catalog.backends import mismatch, remedies
 
 SECOND = "celery -A APP --result-backend rpc:// worker -Q mail-rpc"
 EXPOSED = "celery -A APP worker -Q mail --include celery_rpc.worker.auto"

@@ -19,11 +19,11 @@ from kombu.utils.json import loads
 from pydantic import BaseModel, TypeAdapter
 from typing_extensions import TypedDict
 
-from celery_rpc.binding import Binding
-from celery_rpc.encoding import encode
+from celery_rpc.calls.encoding import encode
+from celery_rpc.catalog.signature import TaskSignature
+from celery_rpc.catalog.signature_json import BadSignature, from_json
 from celery_rpc.errors import ArgumentsError, ResultError
-from celery_rpc.schema import BadSignature, from_json
-from celery_rpc.signature import TaskSignature
+from celery_rpc.validation.arguments import Binding
 from celery_rpc.worker.describe import describe
 from tests.profiles import examples
 from tests.unit.edits import edited

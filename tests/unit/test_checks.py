@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from celery_rpc import ConfigurationError
-from celery_rpc.call import DEFAULTS, CallOptions
-from celery_rpc.checks import WANTED
+from celery_rpc.calls.call import DEFAULTS, CallOptions
+from celery_rpc.calls.option_checks import WANTED
 
 NEAR_THE_END = (datetime(1, 1, 3), datetime(9999, 12, 29, tzinfo=UTC))
 

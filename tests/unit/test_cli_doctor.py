@@ -2,7 +2,8 @@
 
 import pytest
 
-from celery_rpc.address import Address
+from celery_rpc.catalog.address import Address
+from celery_rpc.catalog.model import Service, TaskSpec
 from celery_rpc.cli.doctor import (
     Severity,
     check_connection,
@@ -12,10 +13,9 @@ from celery_rpc.cli.doctor import (
     show,
     some,
 )
-from celery_rpc.cli.leftovers import Leftovers, escape
-from celery_rpc.config import ClientOptions
-from celery_rpc.model import Service, TaskSpec
-from celery_rpc.url import BrokerUrl
+from celery_rpc.queues.leftovers import Leftovers, escape
+from celery_rpc.settings.broker_url import BrokerUrl
+from celery_rpc.settings.client_options import ClientOptions
 
 
 def service(*tasks: TaskSpec, **fields: object) -> Service:

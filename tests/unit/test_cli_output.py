@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from celery_rpc.address import Address
+from celery_rpc.catalog.address import Address
+from celery_rpc.catalog.model import Service, TaskSpec
 from celery_rpc.cli.output import count, escaped, to_json
-from celery_rpc.model import Service, TaskSpec
 
 
 def test_text_that_a_terminal_can_show_stays_as_it_is() -> None:

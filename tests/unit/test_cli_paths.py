@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from celery_rpc.address import Address
+from celery_rpc.catalog.address import Address
+from celery_rpc.catalog.model import Catalog, Service, TaskSpec
 from celery_rpc.cli.paths import Place, path_of, place_of, python_of
-from celery_rpc.model import Catalog, Service, TaskSpec
 
 
 def service(queue: str, *tasks: str) -> Service:

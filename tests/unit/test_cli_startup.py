@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-SLOW = ("celery", "kombu", "redis", "amqp", "rich", "IPython", "celery_rpc.client")
+SLOW = ("celery", "kombu", "redis", "amqp", "rich", "IPython", "celery_rpc.client.client")
 
 
 def loaded_by(*args: str) -> set[str]:

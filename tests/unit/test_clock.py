@@ -6,7 +6,7 @@ from threading import Event
 
 import pytest
 
-from celery_rpc.clock import FEW, Clock
+from celery_rpc.support.timers import FEW, Clock
 
 pytestmark = pytest.mark.watchdog(30)
 

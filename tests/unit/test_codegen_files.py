@@ -5,7 +5,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from celery_rpc.codegen.settings import missing_settings
+from celery_rpc.codegen.checker_settings import missing_settings
 from celery_rpc.codegen.wheel import wheel_of
 from celery_rpc.codegen.writer import Folder
 from celery_rpc.errors import CodegenError

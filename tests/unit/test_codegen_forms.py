@@ -4,10 +4,10 @@ import ast
 
 import pytest
 
+from celery_rpc.catalog.signature import Parameter, TaskSignature
 from celery_rpc.codegen.annotations import Annotator
+from celery_rpc.codegen.arguments import forms_of, read_parameters
 from celery_rpc.codegen.imports import Imports
-from celery_rpc.codegen.parameters import forms_of, read_parameters
-from celery_rpc.signature import Parameter, TaskSignature
 from tests.unit.generated import INT, TEXT, task, written
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from celery_rpc.catalog.model import Catalog, TaskSpec
+from celery_rpc.catalog.signature import DeclaredError, Parameter, TaskSignature
 from celery_rpc.codegen.models import Kind
 from celery_rpc.codegen.parts import registry_of
 from celery_rpc.codegen.stubs import Written, module_of, stub_of
 from celery_rpc.codegen.syntax import strangers
 from celery_rpc.codegen.writer import MARK, Folder
 from celery_rpc.errors import CodegenError
-from celery_rpc.model import Catalog, TaskSpec
-from celery_rpc.signature import DeclaredError, Parameter, TaskSignature
 from tests.profiles import examples
 from tests.unit.hostile import ATTACKS, catalog_of, catalogs, model_kinds
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
+from celery_rpc.catalog.signature import Parameter
 from celery_rpc.codegen.models import Kind
 from celery_rpc.codegen.stubs import module_of
-from celery_rpc.signature import Parameter
 from tests.modules import imported
 from tests.unit.generated import INT, POINT, TEXT, class_of, pointed, task, written
 from tests.unit.hostile import catalog_of

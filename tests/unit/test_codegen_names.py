@@ -2,8 +2,8 @@
 
 import pytest
 
+from celery_rpc.catalog.model import TaskSpec
 from celery_rpc.codegen.names import Namer, attribute_of, camel
-from celery_rpc.model import TaskSpec
 from tests.unit.generated import class_of, written
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from celery_rpc.catalog.model import TaskSpec
+from celery_rpc.catalog.signature import Parameter, TaskSignature
 from celery_rpc.codegen.parts import MAX_TASKS, registry_of
 from celery_rpc.codegen.writer import Folder
 from celery_rpc.errors import CodegenError
-from celery_rpc.model import TaskSpec
-from celery_rpc.signature import Parameter, TaskSignature
 from tests.unit.hostile import catalog_of
 
 REGISTRY = "celery_rpc_registry"

@@ -1,8 +1,8 @@
 """What is written of a task, as far as it is known."""
 
+from celery_rpc.catalog.model import TaskSpec
+from celery_rpc.catalog.signature import Parameter
 from celery_rpc.codegen.stubs import stub_of
-from celery_rpc.model import TaskSpec
-from celery_rpc.signature import Parameter
 from tests.unit.generated import INT, pointed, task, written
 from tests.unit.hostile import catalog_of
 

@@ -15,9 +15,9 @@ import pytest
 from celery import Celery
 from pydantic import BaseModel, Field, computed_field
 
-from celery_rpc.model import Catalog, Level
-from celery_rpc.schema import digest, from_json, to_json
-from celery_rpc.signature import TaskSignature
+from celery_rpc.catalog.model import Catalog, Level
+from celery_rpc.catalog.signature import TaskSignature
+from celery_rpc.catalog.signature_json import digest, from_json, to_json
 from celery_rpc.worker import catalog_of_app, describe_app, expose
 from celery_rpc.worker.describe import describe
 from tests.servers.process import ROOT
@@ -348,7 +348,7 @@ def add(x: int) -> int: ...
 task = app.tasks["lazy.add"]
 assert not [name for name in sys.modules if name.startswith("pydantic")]
 task.rpc_schema
-client = {"celery_rpc.client", "celery_rpc.proxy", "celery_rpc.transport"}
+client = {"celery_rpc.client.client", "celery_rpc.client.proxies", "celery_rpc.transport"}
 assert not client & sys.modules.keys(), client & sys.modules.keys()
 assert "pydantic" in sys.modules
 """

@@ -11,13 +11,13 @@ from time import thread_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from celery_rpc.address import Address
-from celery_rpc.discovery import saved
-from celery_rpc.discovery.diff import diff
-from celery_rpc.discovery.rules import RULES, Change, Effects
+from celery_rpc.catalog import saved
+from celery_rpc.catalog.address import Address
+from celery_rpc.catalog.model import Catalog, Service, TaskSpec
+from celery_rpc.catalog.signature import Parameter, Schema, TaskSignature
+from celery_rpc.diff.catalogs import diff
+from celery_rpc.diff.rules import RULES, Change, Effects
 from celery_rpc.errors import ConfigurationError
-from celery_rpc.model import Catalog, Service, TaskSpec
-from celery_rpc.signature import Parameter, Schema, TaskSignature
 from celery_rpc.worker import catalog_of_app
 from tests.profiles import examples
 from tests.servers.process import ROOT

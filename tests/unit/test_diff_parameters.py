@@ -4,7 +4,7 @@
 
 import pytest
 
-from celery_rpc.discovery.rules import BOTH, CALLERS, NOBODY, Effects
+from celery_rpc.diff.rules import BOTH, CALLERS, NOBODY, Effects
 from tests.unit.differences import Function, base, found, one, two, two_renamed
 
 

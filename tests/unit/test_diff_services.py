@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from celery_rpc.discovery.diff import diff
-from celery_rpc.discovery.rules import BOTH, CALLERS, MESSAGES, NOBODY
-from celery_rpc.model import Catalog, Service, TaskSpec
+from celery_rpc.catalog.model import Catalog, Service, TaskSpec
+from celery_rpc.diff.catalogs import diff
+from celery_rpc.diff.rules import BOTH, CALLERS, MESSAGES, NOBODY
 from tests.unit.differences import base, catalog, changes, one, two, two_renamed
 
 

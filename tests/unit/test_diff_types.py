@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal, Optional, TypedDict
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from celery_rpc.discovery.diff import diff
-from celery_rpc.discovery.rules import BOTH, CALLERS, NOBODY, Effects
+from celery_rpc.diff.catalogs import diff
+from celery_rpc.diff.rules import BOTH, CALLERS, NOBODY, Effects
 from tests.unit.differences import catalog, found, giving, taking
 
 

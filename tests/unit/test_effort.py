@@ -10,16 +10,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from celery_rpc.binding import Binding
-from celery_rpc.codec import Checker, Misfit
+from celery_rpc.catalog import saved
+from celery_rpc.catalog.model import Catalog, TaskSpec
+from celery_rpc.catalog.signature import TaskSignature
+from celery_rpc.catalog.signature_json import (
+    MAX_DEFINITIONS,
+    MAX_PARAMETERS,
+    BadSignature,
+    from_json,
+)
 from celery_rpc.codegen.stubs import module_of, stub_of
-from celery_rpc.discovery import saved
-from celery_rpc.discovery.diff import diff
-from celery_rpc.effort import FEW_STEPS
+from celery_rpc.diff.catalogs import diff
 from celery_rpc.errors import ArgumentsError, ResultError
-from celery_rpc.model import Catalog, TaskSpec
-from celery_rpc.schema import MAX_DEFINITIONS, MAX_PARAMETERS, BadSignature, from_json
-from celery_rpc.signature import TaskSignature
+from celery_rpc.validation.arguments import Binding
+from celery_rpc.validation.effort import FEW_STEPS
+from celery_rpc.validation.validators import Checker, Misfit
 from tests.profiles import examples
 from tests.unit.hostile import catalog_of
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from pydantic import BaseModel
 
-from celery_rpc.encoding import encode, owned, owned_arguments
+from celery_rpc.calls.encoding import encode, owned, owned_arguments
+from celery_rpc.calls.unencodable import require_json
 from celery_rpc.errors import EncodeError
-from celery_rpc.unencodable import require_json
 from tests.unit.test_schema import json_values
 
 Pair = namedtuple("Pair", "x y")

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from celery_rpc import CallCancelled, NoSuchTask, RemoteError, WorkerLost
-from celery_rpc.pending import Outcome, Update
+from celery_rpc.calls.pending import Outcome, Update
 from celery_rpc.transport.failure import MAX_WRAPPERS, WRAPPER, read_failure
-from celery_rpc.transport.outcome import to_outcome
+from celery_rpc.transport.reply_message import to_outcome
 from tests.replies import CASES, captured
 from tests.workers.failing import QUOTED
 

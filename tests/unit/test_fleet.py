@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from celery_rpc.config import ClientOptions
-from celery_rpc.deadline import Deadline
-from celery_rpc.discovery.source import BURST, Fleet
+from celery_rpc.catalog.model import Catalog, Service
+from celery_rpc.discovery.fleet import BURST, Fleet
 from celery_rpc.errors import ClientClosed, DiscoveryError, Unavailable
-from celery_rpc.model import Catalog, Service
+from celery_rpc.settings.broker_url import BrokerUrl
+from celery_rpc.settings.client_options import ClientOptions
+from celery_rpc.support.deadline import Deadline
 from celery_rpc.transport.control import Command
-from celery_rpc.url import BrokerUrl
 from tests.servers import wait_until
 from tests.unit.test_fuzz import ANSWERS
 

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from celery_rpc import EncodeError
-from celery_rpc.address import Address
-from celery_rpc.transport import frames
-from celery_rpc.transport.amqp_errors import encoded
+from celery_rpc.catalog.address import Address
+from celery_rpc.transport.amqp import frames
+from celery_rpc.transport.amqp.errors import encoded
+from celery_rpc.transport.call_message import Envelope
 from celery_rpc.transport.headers import Headers, SharedHeaders
-from celery_rpc.transport.message import Envelope
 from celery_rpc.transport.received import Frame
 
 FRAME_MAX = 4096

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from celery_rpc.discovery import saved
-from celery_rpc.discovery.introspect import MAX_DIAGNOSTICS, MAX_WORKERS, ReportBook
+from celery_rpc.catalog import saved
+from celery_rpc.catalog.model import Catalog
+from celery_rpc.discovery.worker_answers import MAX_DIAGNOSTICS, MAX_WORKERS, ReportBook
 from celery_rpc.errors import ConfigurationError
-from celery_rpc.model import Catalog
-from celery_rpc.transport import frames
+from celery_rpc.transport.amqp import frames
 from tests.fuzz import SEEDS
 from tests.parsers import DIGEST, TARGETS, read_catalog
 from tests.unit.edits import edited

@@ -7,9 +7,9 @@ from itertools import pairwise
 from threading import Thread
 from typing import Any
 
-from celery_rpc import loops
-from celery_rpc.deadline import NEVER
-from celery_rpc.pending import Outcome, Pending
+from celery_rpc.calls import event_loops
+from celery_rpc.calls.pending import Outcome, Pending
+from celery_rpc.support.deadline import NEVER
 from celery_rpc.testing.memory import in_memory
 from tests.workers import calc
 
@@ -36,25 +36,25 @@ def test_R27_ten_thousand_calls_begin_a_few_in_each_round_of_the_loop() -> None:
         assert asyncio.run(main()) == [2 * n for n in range(CROWD)]
     begun = [after - before for before, after in pairwise(rounds)]
     assert sum(begun) == CROWD
-    assert 0 < max(begun) <= loops.ROUND
+    assert 0 < max(begun) <= event_loops.ROUND
 
 
 def test_calls_that_are_given_up_before_their_turn_leave_no_gap() -> None:
     begun: list[int] = []
 
     async def call(number: int) -> None:
-        await loops.turn()
+        await event_loops.turn()
         begun.append(number)
 
     async def main() -> None:
-        tasks = [asyncio.create_task(call(number)) for number in range(4 * loops.ROUND)]
+        tasks = [asyncio.create_task(call(number)) for number in range(4 * event_loops.ROUND)]
         await asyncio.sleep(0)
-        for task in tasks[loops.ROUND : 3 * loops.ROUND]:
+        for task in tasks[event_loops.ROUND : 3 * event_loops.ROUND]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     asyncio.run(main())
-    size = loops.ROUND
+    size = event_loops.ROUND
     assert begun == [*range(size), *range(3 * size, 4 * size)]
 
 
@@ -65,7 +65,7 @@ def test_replies_of_a_crowd_wake_a_few_in_each_round_of_the_loop() -> None:
 
     async def wait_for(pending: Pending) -> None:
         nonlocal ended
-        await loops.outcome_of(pending, NEVER)
+        await event_loops.outcome_of(pending, NEVER)
         ended += 1
 
     async def tick() -> None:
@@ -91,7 +91,7 @@ def test_replies_of_a_crowd_wake_a_few_in_each_round_of_the_loop() -> None:
     woken = [after - before for before, after in pairwise(rounds)]
     assert ended == CROWD
     # While the reader's thread goes on it may wake the loop twice in a round.
-    assert max(woken) <= 2 * loops.ROUND
+    assert max(woken) <= 2 * event_loops.ROUND
 
 
 def test_a_loop_that_ended_is_not_kept() -> None:
@@ -99,8 +99,8 @@ def test_a_loop_that_ended_is_not_kept() -> None:
         loop = asyncio.get_running_loop()
         pending = Pending("id")
         loop.call_soon(pending.resolve, Outcome("SUCCESS"))
-        await loops.turn()
-        await loops.outcome_of(pending, NEVER)
+        await event_loops.turn()
+        await event_loops.outcome_of(pending, NEVER)
         return weakref.ref(loop)
 
     ended = asyncio.run(main())

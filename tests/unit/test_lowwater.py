@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from celery_rpc.transport.lowwater import can_be_raised, low_water
+from celery_rpc.transport.amqp.low_water import can_be_raised, low_water
 
 Pair = tuple[socket.socket, socket.socket]
 

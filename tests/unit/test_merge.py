@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from celery_rpc.discovery.detail import untold
-from celery_rpc.discovery.introspect import to_task
+from celery_rpc.catalog.model import Level, QueueReport, TaskSpec, WorkerReport
+from celery_rpc.catalog.signature import Parameter, TaskSignature
+from celery_rpc.catalog.signature_json import digest, to_json
+from celery_rpc.discovery.guessed import untold
 from celery_rpc.discovery.merge import merge
-from celery_rpc.discovery.signatures import Signatures, guessed, read_annotations
-from celery_rpc.model import Level, QueueReport, TaskSpec, WorkerReport
-from celery_rpc.schema import digest, to_json
-from celery_rpc.signature import Parameter, TaskSignature
+from celery_rpc.discovery.published import Signatures, guessed, read_annotations
+from celery_rpc.discovery.worker_answers import to_task
 
 OLD = TaskSignature(parameters=(Parameter(name="x"),), version="1")
 NEW = TaskSignature(parameters=(Parameter(name="y"),), version="2")

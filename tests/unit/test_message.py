@@ -17,10 +17,10 @@ from kombu.asynchronous.timer import to_timestamp
 from kombu.utils.json import loads
 
 from celery_rpc import ConfigurationError, EncodeError, PayloadTooLarge
-from celery_rpc.address import Address
-from celery_rpc.call import DEFAULTS, Call
-from celery_rpc.transport.message import OWN_HEADERS, EnvelopeWriter
-from celery_rpc.transport.skew import Skew
+from celery_rpc.calls.call import DEFAULTS, Call
+from celery_rpc.catalog.address import Address
+from celery_rpc.transport.call_message import OWN_HEADERS, EnvelopeWriter
+from celery_rpc.transport.clock_skew import Skew
 
 APP = Celery("golden", set_as_current=False)
 WRITER = EnvelopeWriter("reply-queue", max_payload=1000)

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from celery_rpc.bell import Bell
-from celery_rpc.daemon import Daemon
-from celery_rpc.deadline import NOW, Deadline
-from celery_rpc.mutex import Busy, Mutex
+from celery_rpc.support.bell import Bell
+from celery_rpc.support.daemon import Daemon
+from celery_rpc.support.deadline import NOW, Deadline
+from celery_rpc.support.mutex import Busy, Mutex
 from tests.servers import wait_until
 from tests.unit.interruptions import broken_off
 

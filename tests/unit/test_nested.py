@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from celery_rpc.deadline import NEVER
-from celery_rpc.nested import to_deadline
+from celery_rpc.calls.inherited_deadline import to_deadline
+from celery_rpc.support.deadline import NEVER
 
 
 def test_a_time_is_a_deadline() -> None:

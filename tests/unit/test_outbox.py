@@ -7,11 +7,11 @@ from time import monotonic
 
 import pytest
 
-from celery_rpc.address import Address
-from celery_rpc.deadline import NEVER, Deadline, latest
+from celery_rpc.catalog.address import Address
 from celery_rpc.errors import DeadlineExceeded, Unavailable
+from celery_rpc.support.deadline import NEVER, Deadline, latest
+from celery_rpc.transport.call_message import Envelope, due
 from celery_rpc.transport.headers import Headers
-from celery_rpc.transport.message import Envelope, due
 from celery_rpc.transport.outbox import Outbox
 from tests.servers import wait_until
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from celery_rpc import RemoteError
-from celery_rpc.pending import Outcome, Update
-from celery_rpc.transport.outcome import parse_meta, to_outcome, worker_of
+from celery_rpc.calls.pending import Outcome, Update
 from celery_rpc.transport.received import Malformed
+from celery_rpc.transport.reply_message import parse_meta, to_outcome, worker_of
 
 
 def failure(kind: str, message: Any = ("boom",), module: str = "builtins") -> dict[str, Any]:

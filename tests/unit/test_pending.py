@@ -5,10 +5,10 @@ import threading
 from functools import partial
 from typing import Any
 
-from celery_rpc.deadline import NEVER, Deadline
-from celery_rpc.loops import outcome_of
-from celery_rpc.pending import Outcome, Pending, Update
-from celery_rpc.updates import Updates
+from celery_rpc.calls.event_loops import outcome_of
+from celery_rpc.calls.pending import Outcome, Pending, Update
+from celery_rpc.calls.updates import Updates
+from celery_rpc.support.deadline import NEVER, Deadline
 from tests.limits import ends_within
 from tests.servers import wait_until
 from tests.unit.interruptions import broken_off

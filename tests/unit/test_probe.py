@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from celery_rpc.deadline import NEVER
-from celery_rpc.transport.probe import Probe, Question
+from celery_rpc.support.deadline import NEVER
+from celery_rpc.transport.whereabouts import Probe, Question
 
 
 def finding(*answers: dict[str, Any], scheduled: tuple[dict[str, Any], ...] | None = None) -> str:

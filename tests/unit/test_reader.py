@@ -10,12 +10,12 @@ from threading import Event
 
 import pytest
 
-from celery_rpc.deadline import Deadline
-from celery_rpc.pending import Outcome, Pending
-from celery_rpc.transport.base import LinkDown
+from celery_rpc.calls.pending import Outcome, Pending
+from celery_rpc.support.deadline import Deadline
+from celery_rpc.transport.clock_skew import Skew
+from celery_rpc.transport.link import LinkDown
 from celery_rpc.transport.reader import Reader
-from celery_rpc.transport.replies import ReplyTable
-from celery_rpc.transport.skew import Skew
+from celery_rpc.transport.reply_table import ReplyTable
 from tests.limits import ends_within
 from tests.servers import wait_until
 from tests.unit.interruptions import broken_off

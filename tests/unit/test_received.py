@@ -7,10 +7,10 @@ import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 
 from celery_rpc.errors import ResultError
+from celery_rpc.transport.clock_skew import Skew
 from celery_rpc.transport.received import Frame, to_frame
-from celery_rpc.transport.redis import unwrap
-from celery_rpc.transport.replies import ReplyTable
-from celery_rpc.transport.skew import Skew
+from celery_rpc.transport.redis.link import unwrap
+from celery_rpc.transport.reply_table import ReplyTable
 
 REPLY = '{"task_id": "mine", "status": "SUCCESS", "result": 7}'
 

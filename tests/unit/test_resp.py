@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.connection import Connection
 
-from celery_rpc.transport.resp import MORE, Answers, BadAnswer, pack
+from celery_rpc.transport.redis.resp import MORE, Answers, BadAnswer, pack
 
 ANSWERS = st.recursive(
     st.none() | st.integers(-(2**60), 2**60) | st.binary(max_size=300),

@@ -21,10 +21,10 @@ from celery_rpc import (
     Unavailable,
     WorkerLost,
 )
-from celery_rpc.call import DEFAULTS
-from celery_rpc.deadline import NEVER, Deadline
-from celery_rpc.log import RateLimited
-from celery_rpc.retry import Attempts
+from celery_rpc.calls.call import DEFAULTS
+from celery_rpc.calls.retry import Attempts
+from celery_rpc.support.deadline import NEVER, Deadline
+from celery_rpc.support.throttled_log import RateLimited
 from tests.servers import wait_until
 
 

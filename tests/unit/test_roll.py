@@ -1,7 +1,7 @@
 """How long a worker is known: over sweeps that follow one another, or overlap."""
 
+from celery_rpc.catalog.model import WorkerReport
 from celery_rpc.discovery.roll import Roll
-from celery_rpc.model import WorkerReport
 
 OLD, NEW = WorkerReport("w", [], {}), WorkerReport("w", [], {})
 

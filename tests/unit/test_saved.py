@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from celery_rpc.address import Address
-from celery_rpc.discovery import introspect, saved
+from celery_rpc.catalog import foreign, saved
+from celery_rpc.catalog.address import Address
+from celery_rpc.catalog.model import Catalog, Service, TaskSpec
 from celery_rpc.errors import ConfigurationError
-from celery_rpc.model import Catalog, Service, TaskSpec
 from celery_rpc.worker import catalog_of_app
 from tests.unit.edits import edited
 from tests.unit.signatures import signatures
@@ -147,7 +147,7 @@ def test_what_is_no_saved_catalog_is_refused_by_name(value: Any, said: str) -> N
 
 def test_limits_are_limits() -> None:
     deep: Any = {}
-    for _ in range(introspect.MAX_LEVELS + 1):
+    for _ in range(foreign.MAX_LEVELS + 1):
         deep = {"more": deep}
     service = {"tasks": {}, "arguments": deep}
     assert "levels" in refusal({"celery_rpc_catalog": 1, "services": {"q": service}})

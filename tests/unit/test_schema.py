@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from celery_rpc.schema import (
+from celery_rpc.catalog.signature import DeclaredError, Parameter, TaskSignature
+from celery_rpc.catalog.signature_json import (
     GRAMMAR,
     MAX_SIZE,
     BadSignature,
@@ -18,7 +19,6 @@ from celery_rpc.schema import (
     to_json,
     to_schema,
 )
-from celery_rpc.signature import DeclaredError, Parameter, TaskSignature
 from tests.profiles import examples
 from tests.unit.edits import edited
 from tests.unit.signatures import schemas, signatures

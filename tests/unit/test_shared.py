@@ -6,20 +6,20 @@ from typing import Any
 
 import pytest
 
-from celery_rpc.config import ClientOptions
-from celery_rpc.deadline import NEVER, Deadline
-from celery_rpc.discovery.source import Fleet
+from celery_rpc.calls.pending import Outcome, Pending, Update
+from celery_rpc.calls.updates import Updates
+from celery_rpc.catalog.model import Catalog, WorkerReport
+from celery_rpc.discovery.fleet import Fleet
 from celery_rpc.errors import Overloaded, ReplyLost
-from celery_rpc.model import Catalog, WorkerReport
-from celery_rpc.pending import Outcome, Pending, Update
-from celery_rpc.transport.base import Receipt
-from celery_rpc.transport.confirms import Confirms
+from celery_rpc.settings.broker_url import BrokerUrl
+from celery_rpc.settings.client_options import ClientOptions
+from celery_rpc.support.deadline import NEVER, Deadline
+from celery_rpc.transport.amqp.confirms import Confirms
+from celery_rpc.transport.clock_skew import Skew
 from celery_rpc.transport.control import Command
-from celery_rpc.transport.probe import Probe, Question
-from celery_rpc.transport.replies import ReplyTable
-from celery_rpc.transport.skew import Skew
-from celery_rpc.updates import Updates
-from celery_rpc.url import BrokerUrl
+from celery_rpc.transport.link import Receipt
+from celery_rpc.transport.reply_table import ReplyTable
+from celery_rpc.transport.whereabouts import Probe, Question
 from tests.unit.interleaving import between_steps
 
 

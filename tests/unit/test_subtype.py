@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from celery_rpc.discovery.subtype import Comparison, Relation, Type, is_subtype, relation
+from celery_rpc.diff.subtype import Comparison, Relation, Type, is_subtype, relation
 from celery_rpc.worker.types import TypeBook
 from tests.profiles import examples
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from celery_rpc.errors import ConfigurationError
-from celery_rpc.url import BrokerUrl, masked
+from celery_rpc.settings.broker_url import BrokerUrl, masked
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import os
 
 from celery import Celery
 
-from celery_rpc.schema import digest
+from celery_rpc.catalog.signature_json import digest
 
 app = Celery("rogue")
 app.conf.broker_connection_retry_on_startup = True

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from celery_rpc.canvas.course import Course
+from celery_rpc.calls.pending import Outcome
 from celery_rpc.canvas.nodes import Join, Node, Nodes, Step
 from celery_rpc.canvas.progress import StepState
+from celery_rpc.canvas.schedule import Course
 from celery_rpc.errors import RpcError
-from celery_rpc.pending import Outcome
 
 
 def course_of(nodes: Nodes) -> tuple[Course, list[tuple[int, StepState]]]:

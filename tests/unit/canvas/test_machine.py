@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from celery_rpc.address import Address
-from celery_rpc.call import DEFAULTS
+from celery_rpc.calls.call import DEFAULTS
+from celery_rpc.calls.pending import Outcome
+from celery_rpc.calls.retry import Retry
 from celery_rpc.canvas.commands import (
     Alarm,
     AlarmKind,
@@ -28,6 +29,7 @@ from celery_rpc.canvas.machine import Machine
 from celery_rpc.canvas.nodes import Errback, Node, Nodes, Passing, Step
 from celery_rpc.canvas.progress import ENDED, StepState
 from celery_rpc.canvas.run_json import machine_from_json, run_to_json
+from celery_rpc.catalog.address import Address
 from celery_rpc.errors import (
     CallCancelled,
     CanvasError,
@@ -38,8 +40,6 @@ from celery_rpc.errors import (
     declared_error_class,
     remote_error_class,
 )
-from celery_rpc.pending import Outcome
-from celery_rpc.retry import Retry
 
 TWICE = Retry(attempts=2, backoff=1.0)
 

@@ -1,0 +1,1 @@
+"""One call: the request, its options, what becomes of it."""

@@ -1,0 +1,1 @@
+"""The example shop, and the tour that `celery-rpc demo` gives."""

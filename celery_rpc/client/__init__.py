@@ -1,0 +1,1 @@
+"""What users hold: the client, its tree of proxies, and the way of a call."""

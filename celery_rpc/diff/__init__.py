@@ -1,0 +1,1 @@
+"""Two catalogs compared: what differs, and whom it breaks."""

@@ -1,0 +1,1 @@
+"""The queues of services, seen from outside."""

@@ -1,0 +1,1 @@
+"""What connect() may be told, and where it comes from."""
