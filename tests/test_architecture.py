@@ -19,7 +19,7 @@ ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "algebra": set(),
     "support": set(),
-    "settings": {"errors"},
+    "settings": {"errors", "support"},
     "catalog": {"errors", "settings.broker_url", "support"},
     "diff": {"catalog"},
     "validation": {"catalog", "errors", "support"},

@@ -1,6 +1,5 @@
 """Call and CallOptions: one request as a value."""
 
-import difflib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
@@ -13,6 +12,7 @@ from celery_rpc.catalog.model import TaskSpec
 from celery_rpc.errors import ConfigurationError
 from celery_rpc.settings.client_options import UNSET, Unset
 from celery_rpc.support.moment import seconds_until, to_moment
+from celery_rpc.support.near import did_you_mean, near
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,8 +173,7 @@ def as_it_is_now(value: Any) -> Any:
 
 
 def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name, KNOWN, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = did_you_mean(near(name, KNOWN, 1))
     return f"there is no option {name!r}{hint} (a task's own keywords go in kwargs)"
 
 

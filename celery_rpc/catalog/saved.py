@@ -1,6 +1,5 @@
 """Saved: Catalog <-> a JSON file that people can read, compare and keep under version control."""
 
-import difflib
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -20,6 +19,7 @@ from celery_rpc.catalog.foreign import (
 from celery_rpc.catalog.model import Catalog, Service, TaskSpec
 from celery_rpc.errors import ConfigurationError
 from celery_rpc.support.atomic_write import replace
+from celery_rpc.support.near import did_you_mean, near
 
 #: The first key of a saved catalog, and the version of its format.
 MARK = "celery_rpc_catalog"
@@ -265,9 +265,7 @@ def _names(fields: Mapping[str, Any], what: str, where: str) -> Iterable[str]:
 def _check_keys(fields: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
     for name in fields:
         if name not in known:
-            # Of a long name, each character would cost difflib dozens of bytes.
-            near = difflib.get_close_matches(name[:80], known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else f" (known: {', '.join(known)})"
+            hint = did_you_mean(near(name, known, 1)) or f" (known: {', '.join(known)})"
             raise Misplaced(where, f"{name[:80]!r} is unknown{hint}")
 
 

@@ -1,6 +1,5 @@
 """``diff``: what has changed between two catalogs, and whom it breaks."""
 
-import difflib
 from collections.abc import Sequence
 from contextlib import ExitStack
 
@@ -13,6 +12,7 @@ from celery_rpc.cli.origin import Place
 from celery_rpc.cli.queued import refused
 from celery_rpc.diff.catalogs import diff as differences
 from celery_rpc.diff.rules import RULES, Change
+from celery_rpc.support.near import did_you_mean, near
 
 
 def check_rule(
@@ -21,9 +21,8 @@ def check_rule(
     """Refuse what is no rule, and name what is near."""
     for name in names:
         if name not in RULES:
-            near = difflib.get_close_matches(name.upper(), RULES, n=1)
-            hint = f" Did you mean {near[0]}?" if near else f" Rules: {', '.join(RULES)}."
-            raise click.BadParameter(f"there is no rule {name!r}.{hint}")
+            hint = did_you_mean(near(name.upper(), RULES, 1)) or f" (rules: {', '.join(RULES)})"
+            raise click.BadParameter(f"there is no rule {name!r}{hint}")
     return names
 
 

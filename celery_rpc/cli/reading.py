@@ -1,6 +1,5 @@
 """Reading: a catalog that a command looks into, and how names are found in it."""
 
-import difflib
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from celery_rpc.cli.paths import find, place_of
 from celery_rpc.client.client import homes_of
 from celery_rpc.client.proxies import TaskProxy, find_task, no_such_task
 from celery_rpc.errors import ConfigurationError, NoSuchService
+from celery_rpc.support.near import did_you_mean, near
 
 #: A service, and a task of it where one was named.
 Found = tuple[Service, TaskSpec | None]
@@ -35,9 +35,10 @@ class Offline:
         """
         found = self.catalog.services.get(queue)
         if found is None:
-            near = difflib.get_close_matches(queue, self.catalog, n=3)
-            hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-            raise NoSuchService(f"there is no service {queue!r} in {self.name}{hint}", near=near)
+            like = near(queue, self.catalog)
+            raise NoSuchService(
+                f"there is no service {queue!r} in {self.name}{did_you_mean(like)}", near=like
+            )
         return found
 
     def find(self, path: str) -> Found:

@@ -1,7 +1,6 @@
 """Client and connect(): where everything is put together."""
 
 import asyncio
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -26,6 +25,7 @@ from celery_rpc.errors import ConfigurationError, NoSuchService, NoSuchTask
 from celery_rpc.settings.client_options import UNSET, ClientOptions, Unset, check_seconds
 from celery_rpc.settings.sources import borrowed, check_limits, find_broker, warn_of
 from celery_rpc.support.deadline import Deadline
+from celery_rpc.support.near import did_you_mean, near
 
 if TYPE_CHECKING:
     from celery_rpc.canvas.client import LaunchClient
@@ -379,12 +379,12 @@ def _task_of(service: Service, name: str) -> Any:
 
 def _nowhere(catalog: Catalog, name: str) -> NoSuchTask:
     names = {task for service in catalog.services.values() for task in service.public}
-    near = difflib.get_close_matches(name, sorted(names), n=3)
-    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    like = near(name, sorted(names))
     return NoSuchTask(
-        f"no worker has a task {name!r}{hint} ({counted(len(catalog.workers), 'worker')} online)",
+        f"no worker has a task {name!r}{did_you_mean(like)} "
+        f"({counted(len(catalog.workers), 'worker')} online)",
         task=name,
-        near=near,
+        near=like,
         name=name,
     )
 

@@ -1,6 +1,5 @@
 """Directory: what the services are and have, as far as the workers have told."""
 
-import difflib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -14,6 +13,7 @@ from celery_rpc.client.proxies import no_such_task
 from celery_rpc.discovery.fleet import Fleet
 from celery_rpc.errors import NoSuchService
 from celery_rpc.settings.client_options import ClientOptions
+from celery_rpc.support.near import did_you_mean, near
 from celery_rpc.validation.declared_errors import KnownErrors, ServiceErrors
 
 
@@ -70,27 +70,25 @@ class Directory:
         catalog = self.fleet.peek()
         service = served(catalog) if event_loops.in_loop() else self.fleet.find(served)
         if service is None:
-            near = difflib.get_close_matches(address.routing_key, list(catalog.services), n=3)
-            hint = f"; queues with names like that: {', '.join(near)}" if near else ""
+            like = near(address.routing_key, catalog.services)
             raise NoSuchService(
-                f"no queue is bound to {address.label}{hint}; say queue= instead",
-                near=near,
+                f"no queue is bound to {address.label}: say queue= instead{did_you_mean(like)}",
+                near=like,
             )
         return Address(service.queue)
 
     def _no_such_service(self, queue: str) -> NoSuchService:
         catalog = self.fleet.peek()
-        near = difflib.get_close_matches(queue, list(catalog.services), n=3)
-        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+        like = near(queue, catalog.services)
         live = [each.queue for each in catalog.services.values() if each.workers]
         online = ", ".join(live[:20]) or "nothing"
         window = self.options.discovery_window
         doubt = f"; some workers did not answer within {window:g} s, perhaps the ones sought"
         return NoSuchService(
-            f"no worker listens on queue {queue!r} at {self.options.broker}{hint} "
+            f"no worker listens on queue {queue!r} at {self.options.broker}{did_you_mean(like)} "
             f"(online: {online}{doubt if catalog.complete is False else ''})",
             service=queue,
-            near=near,
+            near=like,
             name=queue,
         )
 

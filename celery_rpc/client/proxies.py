@@ -1,6 +1,5 @@
 """Namespace and TaskProxy: the tree that makes remote tasks look like local functions."""
 
-import difflib
 import keyword
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +14,7 @@ from celery_rpc.catalog.model import Service, TaskSpec, counted
 from celery_rpc.catalog.signature import TaskSignature
 from celery_rpc.client.lazy_path import Unresolved
 from celery_rpc.errors import AmbiguousTask, ArgumentsError, ConfigurationError, NoSuchTask
+from celery_rpc.support.near import did_you_mean, near
 from celery_rpc.validation.declared_errors import ServiceErrors
 
 
@@ -401,14 +401,13 @@ def find_task(service: Service, path: str) -> TaskSpec | None:
 
 def no_such_task(service: Service, path: str) -> NoSuchTask:
     """Give the error for a name that a service does not have, with those that are near."""
-    near = difflib.get_close_matches(path, list(dict.fromkeys(paths(service))), n=3)
-    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    like = near(path, paths(service))
     return NoSuchTask(
-        f"service {service.queue!r} has no task {path!r}{hint} "
+        f"service {service.queue!r} has no task {path!r}{did_you_mean(like)} "
         f"({counted(len(service.public), 'task')} on {counted(len(service.workers), 'worker')})",
         service=service.queue,
         task=path,
-        near=near,
+        near=like,
         name=path,
     )
 

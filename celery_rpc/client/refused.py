@@ -1,12 +1,12 @@
 """Refused: which workers have a task that one of them did not know."""
 
-import difflib
 from time import time
 
 from celery_rpc.calls.call import Call
 from celery_rpc.catalog.model import Catalog
 from celery_rpc.discovery.fleet import Fleet
 from celery_rpc.errors import NoSuchTask
+from celery_rpc.support.near import near
 from celery_rpc.transport.again import Known
 
 #: Seconds for which the catalog's word that only some workers have a task is taken.
@@ -38,6 +38,6 @@ def known_elsewhere(fleet: Fleet, call: Call, refusal: NoSuchTask, since: float)
         refusal.args = (f"{refusal}, although all workers that answered know it",)
         return Known.BY_ALL
     refusal.known = tuple(service.public)
-    refusal.near = difflib.get_close_matches(task, refusal.known, n=3)
+    refusal.near = near(task, refusal.known)
     refusal.args = (f"{refusal}; tasks of {queue!r}: {', '.join(refusal.known[:20])}",)
     return Known.BY_NONE

@@ -1,6 +1,5 @@
 """Settings: what connect() is told, by its arguments, an app or the environment."""
 
-import difflib
 import logging
 import os
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from typing import Any
 from celery_rpc.errors import ConfigurationError
 from celery_rpc.settings.broker_url import BrokerUrl
 from celery_rpc.settings.client_options import ClientOptions
+from celery_rpc.support.near import did_you_mean, near
 
 log = logging.getLogger("celery_rpc.client.client")
 
@@ -36,8 +36,7 @@ def check_limits(limits: Mapping[str, Any]) -> None:
     known = [field.name for field in fields(ClientOptions)]
     for name in limits:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else f" (known: {', '.join(known)})"
+            hint = did_you_mean(near(name, known, 1)) or f" (known: {', '.join(known)})"
             raise ConfigurationError(f"connect() has no option {name!r}{hint}")
 
 

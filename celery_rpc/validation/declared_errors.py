@@ -1,10 +1,10 @@
 """DeclaredErrors: what services say that their tasks raise, as classes that can be caught."""
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from celery_rpc.catalog.signature import DeclaredError
 from celery_rpc.errors import RemoteError, declared_error_class, remote_error_class
+from celery_rpc.support.near import did_you_mean, near
 
 #: Gives the declaration of an error by its dotted name, if there is one.
 Find = Callable[[str], DeclaredError | None]
@@ -44,8 +44,7 @@ class ServiceErrors:
     def __getattr__(self, name: str) -> type[RemoteError]:
         found = None if name.startswith("__") else self._classes.get(name)
         if found is None:
-            near = difflib.get_close_matches(name, self._classes, n=3)
-            hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+            hint = did_you_mean(near(name, self._classes))
             raise AttributeError(f"no task of {self._queue!r} declares an error {name!r}{hint}")
         return found
 

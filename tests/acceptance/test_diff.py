@@ -175,7 +175,7 @@ def test_what_cannot_be_read_is_2(folder: Path, old: str, said: str) -> None:
 def test_an_unknown_rule_is_2_and_the_near_one_is_named(folder: Path) -> None:
     done = run(folder, "diff", "services.json", "services.json", "--ignore", "task_removd")
     assert done.returncode == 2
-    assert "there is no rule 'task_removd'. Did you mean TASK_REMOVED?" in done.stderr
+    assert "there is no rule 'task_removd'; did you mean 'TASK_REMOVED'?" in done.stderr
 
 
 def test_commands_read_an_app_or_a_file_in_place_of_a_broker(folder: Path) -> None:
