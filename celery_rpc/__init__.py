@@ -104,15 +104,15 @@ __all__ = [
 #: Where a public name lives, when that is not celery_rpc.errors. Loaded at the first use: whoever
 #: only wants an error class, or --help, need not wait for celery.
 _HOMES = {
-    **dict.fromkeys(("connect", "Client", "BaseClient"), "client"),
-    **dict.fromkeys(("ClientOptions", "UNSET"), "config"),
-    **dict.fromkeys(("Namespace", "TaskProxy"), "proxy"),
-    **dict.fromkeys(("Reply", "Cancellation"), "reply"),
+    **dict.fromkeys(("connect", "Client", "BaseClient"), "client.client"),
+    **dict.fromkeys(("ClientOptions", "UNSET"), "settings.client_options"),
+    **dict.fromkeys(("Namespace", "TaskProxy"), "client.proxies"),
+    **dict.fromkeys(("Reply", "Cancellation"), "calls.reply"),
     **dict.fromkeys(("chain", "group", "chord", "GroupReply"), "canvas"),
     **dict.fromkeys(("Graph", "Step", "Run", "RunStatus", "StepState", "Plan"), "canvas"),
-    **dict.fromkeys(("Catalog", "Service", "TaskSpec"), "model"),
-    "Update": "pending",
-    "Retry": "retry",
+    **dict.fromkeys(("Catalog", "Service", "TaskSpec"), "catalog.model"),
+    "Update": "calls.pending",
+    "Retry": "calls.retry",
 }
 
 
