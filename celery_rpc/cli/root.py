@@ -27,8 +27,8 @@ COMMANDS = {
     "ping": Entry("inspect", "List the workers that answer, and how fast."),
     "doctor": Entry("doctor", "Look for what is wrong, and name the remedy."),
     "shell": Entry("shell", "Open a Python shell with a client of the services."),
-    "demo": Entry("demo", "See it all work, on a broker and services of its own."),
-    "up": Entry("demo", "Keep that broker and those services running, to play with."),
+    "demo": Entry("demo.demo", "See it all work, on a broker and services of its own."),
+    "up": Entry("demo.demo", "Keep that broker and those services running, to play with."),
 }
 
 

@@ -37,12 +37,12 @@ class Roll:
     def reports(self) -> Sequence[WorkerReport]:
         """What each worker said last."""
         # A copy made in one step: other threads may hear more meanwhile.
-        return [entry.report for entry in list(self._entries.values())]
+        return [entry.report for entry in self._entries.copy().values()]
 
     @property
     def missing(self) -> frozenset[str]:
         """The workers that were silent in the last sweep."""
-        return frozenset(node for node, each in list(self._entries.items()) if each.silences)
+        return frozenset(node for node, each in self._entries.copy().items() if each.silences)
 
     def note(self, report: WorkerReport, asked_at: float) -> None:
         """Note the whole answer of a worker to the sweep that began at that time."""
@@ -52,7 +52,7 @@ class Roll:
 
     def end(self, asked_at: float, ended_at: float) -> None:
         """Note that a sweep has ended: no more answers to it are expected."""
-        for node, entry in list(self._entries.items()):
+        for node, entry in self._entries.copy().items():
             if entry.asked_at < asked_at and entry.silent_until <= asked_at:
                 entry.silences += 1
                 entry.silent_until = ended_at
