@@ -87,7 +87,7 @@ FOREIGN: dict[str, set[str]] = {
     "pydantic": {
         "catalog.signature_json", "support.jsonable", "validation.validators", "worker.types",
     },
-    "pydantic_core": {"validation.validators", "worker.types"},
+    "pydantic_core": {"validation.effort", "validation.validators", "worker.types"},
     "typing_extensions": {"canvas.results", "calls.reply", "worker.types"},
     "click": {"cli"},
     "rich": {"cli"},
