@@ -11,7 +11,8 @@ from celery_rpc.catalog.model import Catalog, Service, TaskSpec
 from celery_rpc.cli.connection import open_session
 from celery_rpc.client import proxies
 from celery_rpc.client.client import RESERVED, Client
-from celery_rpc.client.proxies import TaskProxy, find_task
+from celery_rpc.client.proxies import TaskProxy
+from celery_rpc.client.task_paths import find_task
 from celery_rpc.errors import AmbiguousTask, NoSuchTask
 
 #: Seconds that completing a name may take.

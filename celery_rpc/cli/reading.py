@@ -12,7 +12,8 @@ from celery_rpc.cli.options import given
 from celery_rpc.cli.origin import offline
 from celery_rpc.cli.paths import find, place_of
 from celery_rpc.client.client import homes_of
-from celery_rpc.client.proxies import TaskProxy, find_task, no_such_task
+from celery_rpc.client.proxies import TaskProxy
+from celery_rpc.client.task_paths import find_task, no_such_task
 from celery_rpc.errors import ConfigurationError, NoSuchService
 from celery_rpc.support.near import did_you_mean, near
 

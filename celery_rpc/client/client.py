@@ -12,15 +12,8 @@ from celery_rpc.calls.reply import Reply
 from celery_rpc.catalog import saved
 from celery_rpc.catalog.model import Catalog, Service, counted
 from celery_rpc.client.lazy_path import Unresolved
-from celery_rpc.client.proxies import (
-    Caller,
-    Namespace,
-    TaskProxy,
-    find_task,
-    no_such_task,
-    queue_of,
-    unescaped,
-)
+from celery_rpc.client.proxies import Caller, Namespace, TaskProxy, queue_of
+from celery_rpc.client.task_paths import find_task, no_such_task, unescaped
 from celery_rpc.errors import ConfigurationError, NoSuchService, NoSuchTask
 from celery_rpc.settings.client_options import UNSET, ClientOptions, Unset, check_seconds
 from celery_rpc.settings.sources import borrowed, check_limits, find_broker, warn_of

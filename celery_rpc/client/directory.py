@@ -9,7 +9,7 @@ from celery_rpc.calls.call import Target
 from celery_rpc.catalog.address import Address
 from celery_rpc.catalog.model import BUILTIN_PREFIX, Catalog, Service, TaskSpec
 from celery_rpc.catalog.signature import DeclaredError, TaskSignature
-from celery_rpc.client.proxies import no_such_task
+from celery_rpc.client.task_paths import no_such_task
 from celery_rpc.discovery.fleet import Fleet
 from celery_rpc.errors import NoSuchService
 from celery_rpc.settings.client_options import ClientOptions

@@ -14,7 +14,6 @@ from celery.result import AsyncResult, GroupResult, ResultSet
 
 from celery_rpc import (
     CallCancelled,
-    Cancellation,
     DeadlineExceeded,
     EncodeError,
     NoSuchTask,
@@ -377,29 +376,6 @@ class TestReplies:
         reply = client.calc.sleep.delay(0.2)
         reply.forget()
         assert client.status()["pending"] == 0
-
-
-class TestCancel:
-    def test_too_late(self, client: Any) -> None:
-        reply = client.calc.add.delay(1, 1)
-        reply.get(timeout=30)
-        assert reply.cancel() is Cancellation.FINISHED
-
-    def test_a_call_that_waits_is_flagged_and_ends_here(self, client: Any, tmp_path: Path) -> None:
-        mark = tmp_path / "ran"
-        reply = client.calc.count.apply_async((str(mark),), countdown=30)
-        assert reply.cancel() is Cancellation.FLAGGED
-        with pytest.raises(RpcError, match="cancelled"):
-            reply.get(timeout=30)
-        assert reply.state == "REVOKED"
-
-    def test_a_running_call_is_left_running(self, client: Any, gate: Gate) -> None:
-        reply = client.calc.hold.delay(gate.path, 5)
-        # Before the worker has it, cancel() would end it.
-        wait_until(lambda: gate.held, what="it to run")
-        assert reply.cancel() is Cancellation.RUNNING
-        gate.open()
-        assert reply.get(timeout=30) == 5
 
 
 def test_the_headers_are_those_of_celery(client: Any) -> None:
