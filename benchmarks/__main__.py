@@ -90,7 +90,7 @@ def compare(
 
 
 def describe_machine() -> dict[str, Any]:
-    """Say where the figures are from."""
+    """Print where the figures are from."""
     versions = {name: version(name) for name in ("celery", "kombu", "redis", "amqp", "celery-rpc")}
     return {"cores": os.cpu_count(), "python": platform.python_version(), "versions": versions}
 

@@ -29,5 +29,5 @@ def measure(servers: Servers, rounds: int) -> list[Row]:
 
 
 def to_each(taken: list[tuple[float, float]]) -> list[float]:
-    """Give the microseconds of CPU time for one call."""
+    """Return the microseconds of CPU time for one call."""
     return [cpu / COUNT * 1e6 for _, cpu in taken]

@@ -121,7 +121,7 @@ def steps_alone(quick: bool, rounds: int) -> list[Row]:
 
 
 def cost_of_step(size: int) -> float:
-    """Give the microseconds of one step: to build it, run it here, and move on."""
+    """Return the microseconds of one step: to build it, run it here, and move on."""
     shape = dag(size)
     with in_memory({QUEUE: app}, timeout=PATIENCE) as client:
         side = Ours(client)

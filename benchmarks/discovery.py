@@ -20,13 +20,13 @@ def measure(servers: Servers, rounds: int) -> list[Row]:
 
 
 def first_name(servers: Servers) -> float:
-    """Give the milliseconds until a new client knows a task."""
+    """Return the milliseconds until a new client knows a task."""
     with servers.client() as client:
         return timed(lambda: client.calc.add) * 1e3
 
 
 def whole_catalog(servers: Servers) -> float:
-    """Give the milliseconds until a new client knows that it knows all."""
+    """Return the milliseconds until a new client knows that it knows all."""
     with servers.client() as client:
         taken = timed(lambda: client.catalog) * 1e3
         assert TASK in client.catalog[QUEUE].tasks
@@ -34,7 +34,7 @@ def whole_catalog(servers: Servers) -> float:
 
 
 def inspect(servers: Servers) -> float:
-    """Give the milliseconds that the same costs the stock way."""
+    """Return the milliseconds that the same costs the stock way."""
 
     def ask() -> None:
         questions = servers.app.control.inspect()

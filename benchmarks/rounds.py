@@ -22,14 +22,14 @@ def alternate(
 
 
 def timed(run: Callable[[], object]) -> float:
-    """Give the seconds that something takes."""
+    """Return the seconds that something takes."""
     begin = perf_counter()
     run()
     return perf_counter() - begin
 
 
 def timed_with_cpu(run: Callable[[], object]) -> tuple[float, float]:
-    """Give the seconds that something takes, and this process's CPU seconds, all threads'."""
+    """Return the seconds that something takes, and this process's CPU seconds, all threads'."""
     cpu = process_time()
     wall = timed(run)
     return wall, process_time() - cpu

@@ -40,7 +40,7 @@ class Row:
         return None if self.wanted is None else self.share <= self.wanted.share
 
     def to_json(self) -> dict[str, Any]:
-        """Give all that is known of the row, each round's figures included."""
+        """Return all that is known of the row, each round's figures included."""
         return {
             "name": self.name,
             "measure": self.measure,

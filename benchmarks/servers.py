@@ -34,7 +34,7 @@ class Servers:
 
     @contextlib.contextmanager
     def client(self) -> Iterator[Any]:
-        """Give a new client of ours."""
+        """Return a new client of ours."""
         with celery_rpc.connect(self.url, timeout=300) as client:
             yield client
 
@@ -44,7 +44,7 @@ class Servers:
         return self.new_app()
 
     def new_app(self) -> Any:
-        """Give a stock app that has no connection yet."""
+        """Return a stock app that has no connection yet."""
         return Celery("stock", broker=self.url, backend="rpc://", set_as_current=False)
 
     def send(self) -> Any:
@@ -56,7 +56,7 @@ class Servers:
         return self.send().get(timeout=300)
 
     def received(self) -> int:
-        """Give the bytes that the broker has received so far; 0 where it does not say."""
+        """Return the bytes that the broker has received so far; 0 where it does not say."""
         if self.broker.kind != "redis":
             return 0
         with self.broker.client() as client:

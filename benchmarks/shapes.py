@@ -69,7 +69,7 @@ class Shape:
 
 
 def chord(size: int) -> Shape:
-    """Give so many tasks, and one with their results."""
+    """Return so many tasks, and one with their results."""
     return Shape(f"chord {size:,}", size + 1, lambda side: one_chord(side, size), 2 * size)
 
 
@@ -79,7 +79,7 @@ def one_chord(side: Side, size: int) -> Any:
 
 
 def chain(size: int) -> Shape:
-    """Give so many tasks one after the other."""
+    """Return so many tasks one after the other."""
 
     def build(side: Side) -> Any:
         return side.chain(
@@ -90,7 +90,7 @@ def chain(size: int) -> Shape:
 
 
 def chords(count: int, size: int) -> Shape:
-    """Give chords one after the other."""
+    """Return chords one after the other."""
 
     def build(side: Side) -> Any:
         return side.chain(*(one_chord(side, size) for _ in range(count)))
@@ -99,7 +99,7 @@ def chords(count: int, size: int) -> Shape:
 
 
 def dag(size: int) -> Shape:
-    """Give steps of which each waits for up to three that came before; ours alone has it."""
+    """Return steps of which each waits for up to three that came before; ours alone has it."""
     parents = edges(size)
     values: list[int] = []
     for number, before in enumerate(parents):
@@ -117,7 +117,7 @@ def dag(size: int) -> Shape:
 
 
 def edges(size: int) -> list[list[int]]:
-    """Give whom each step waits for: the same in every run."""
+    """Return whom each step waits for: the same in every run."""
     choice = random.Random(size)
     return [
         choice.sample(range(number), min(number, choice.randint(0, 3))) for number in range(size)

@@ -88,7 +88,7 @@ class Soak:
             self.tally.open.pop(number, None)
 
     def progress(self) -> str:
-        """Say in one line how it goes."""
+        """Return in one line how it goes."""
         last = self.vitals.samples[-1]
         return (
             f"{self.tally.calls:,} calls, {self.mishaps.counts.total()} faults, "
@@ -133,7 +133,7 @@ class Soak:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def report(self) -> str:
-        """Give the figures."""
+        """Return the figures."""
         vitals = self.vitals
         lines = {
             "calls": f"{self.tally.calls:,}",

@@ -72,7 +72,7 @@ def measure(rounds: int) -> list[Timing]:
 
 
 def commands() -> Iterator[tuple[str, tuple[str, ...], float]]:
-    """Give what is timed, and the seconds that it may take."""
+    """Yield what is timed, and the seconds that it may take."""
     yield (
         f"genstubs, {TASKS:,} tasks",
         ("celery_rpc", "genstubs", "--from-catalog", "catalog.json", "--no-probe", "--json"),
@@ -102,7 +102,7 @@ def timed(command: Sequence[str], folder: Path) -> float:
 
 
 def large_catalog() -> Catalog:
-    """Give a catalog as large as that of a large company."""
+    """Return a catalog as large as that of a large company."""
     specs: dict[str, dict[str, TaskSpec]] = {}
     for number in range(TASKS):
         queue = f"service_{number % QUEUES:02}"
@@ -117,7 +117,7 @@ def large_catalog() -> Catalog:
 
 
 def signature(number: int) -> TaskSignature:
-    """Give a signature; every fourth takes a model, of which each queue has its own."""
+    """Return a signature; every fourth takes a model, of which each queue has its own."""
     integer = {"type": "integer"}
     parameters = [
         Parameter(name="x", schema=integer, annotation="int"),

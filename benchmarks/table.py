@@ -40,5 +40,5 @@ def shown(row: Row, figures: Sequence[float]) -> str:
 
 
 def digits(row: Row) -> int:
-    """Give the digits after the point that mean something."""
+    """Return the digits after the point that mean something."""
     return {"s": 2, "ms": 1, "MB": 1}.get(row.unit, 0)

@@ -48,7 +48,7 @@ class Tally:
         return len(self._fates) - 1
 
     def begin(self, fate: Fate = Fate.NOTHING) -> int:
-        """Give the number of a new call."""
+        """Return the number of a new call."""
         with self._lock:
             self._fates.append(fate)
             return len(self._fates) - 1
@@ -91,14 +91,14 @@ class Tally:
             self.wrong.append(text)
 
     def overdue(self, grace: float) -> list[int]:
-        """Give the calls that should have ended so many seconds ago."""
+        """Return the calls that should have ended so many seconds ago."""
         now = monotonic()
         return [number for number, ends in list(self.open.items()) if now > ends + grace]
 
     # ----- against what the worker wrote down
 
     def unrun(self, ledger: Path) -> list[int]:
-        """Give the calls that were confirmed and must run, and did not."""
+        """Return the calls that were confirmed and must run, and did not."""
         run = {abs(number) for number in entries(ledger)}
         must = Fate.CONFIRMED | Fate.MUST_RUN
         return [

@@ -39,7 +39,7 @@ class Vitals:
         self.samples.append(look())
 
     def slope_of(self, name: str) -> float:
-        """Give the growth of rss, fds or threads a minute, the warm-up left out."""
+        """Return the growth of rss, fds or threads a minute, the warm-up left out."""
         settled = self.samples[int(len(self.samples) * WARM_UP) :]
         if len(settled) < 2:
             return 0.0
@@ -47,7 +47,7 @@ class Vitals:
         return 60 * linear_regression(times, [getattr(each, name) for each in settled]).slope
 
     def range_of(self, name: str) -> str:
-        """Give the lowest and the highest of fds or threads, the warm-up left out."""
+        """Return the lowest and the highest of fds or threads, the warm-up left out."""
         values = [getattr(each, name) for each in self.samples]
         settled = values[int(len(values) * WARM_UP) :] or values
         return f"{min(settled)} to {max(settled)}"

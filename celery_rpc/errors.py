@@ -87,7 +87,7 @@ class RpcError(Exception):
 
 
 def default_message(cls: type[BaseException]) -> str:
-    """Give the first paragraph of a class's docstring, on one line."""
+    """Return the first paragraph of a class's docstring, on one line."""
     paragraph = inspect.cleandoc(cls.__doc__ or cls.__name__).split("\n\n", 1)[0]
     return " ".join(paragraph.split())
 
@@ -270,7 +270,7 @@ _mixed: dict[type[Exception], type[RemoteError]] = {}
 
 
 def remote_error_class(wanted: type[Exception] | None) -> type[RemoteError]:
-    """Give the RemoteError that is also a ``wanted``, or the plain one where that cannot be."""
+    """Return the RemoteError that is also a ``wanted``, or the plain one where that cannot be."""
     if wanted is None or issubclass(RemoteError, wanted):
         return RemoteError
     if issubclass(wanted, RemoteError):
@@ -299,7 +299,7 @@ _declared: dict[tuple[str, str, str], type[RemoteError]] = {}
 def declared_error_class(
     module: str, name: str, base: str = "Exception", doc: str = ""
 ) -> type[RemoteError]:
-    """Give the class of an error that a service declares, the same whenever it is asked for.
+    """Return the class of an error that a service declares, the same whenever it is asked for.
 
     It is a RemoteError and the builtin of which the service's own class is a kind; that one is
     neither needed nor looked for.

@@ -49,7 +49,7 @@ def place(client: Any, order: Order, *, timeout: float = 10.0) -> Any:
 
 
 def order_flow(client: Any, order: Order) -> tuple[Graph, Sequence[Undo]]:
-    """Give the steps of an order, and what undoes them, the last first."""
+    """Return the steps of an order, and what undoes them, the last first."""
     billing, inventory = client.billing, client.inventory
     flow = Graph()
     reserved = flow.add(inventory.reserve.s(order.sku, order.quantity))

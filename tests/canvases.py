@@ -37,7 +37,7 @@ class Part:
 
 
 def value_of(part: Part, given: Any = NOTHING) -> Any:
-    """Give what a canvas means."""
+    """Return what a canvas means."""
     value = evaluated(part, given)
     if given is not NOTHING or value is NOTHING:
         return value
@@ -49,7 +49,7 @@ def value_of(part: Part, given: Any = NOTHING) -> Any:
 
 
 def evaluated(part: Part, given: Any) -> Any:
-    """Give the value of a part of a canvas."""
+    """Return the value of a part of a canvas."""
     if part.kind == "task":
         before = () if given is NOTHING or part.immutable else (given,)
         return weight([*before, *part.numbers])
@@ -67,7 +67,7 @@ def evaluated(part: Part, given: Any) -> Any:
 
 
 def steps_of(chain: Part) -> list[Part]:
-    """Give the steps that Celery leaves of a chain."""
+    """Return the steps that Celery leaves of a chain."""
     found: list[Part] = []
     left = [part for part in chain.parts if not part.is_nothing]
     several = len(chain.parts) > 1
@@ -91,14 +91,14 @@ def steps_of(chain: Part) -> list[Part]:
 
 
 def lone(part: Part) -> Part:
-    """Give the only step of a chain that has one."""
+    """Return the only step of a chain that has one."""
     while part.kind == "chain" and len(part.parts) == 1:
         (part,) = part.parts
     return part
 
 
 def unrolled(part: Part) -> Part:
-    """Give the only member of a group that has one."""
+    """Return the only member of a group that has one."""
     return part.parts[0] if part.kind == "group" and len(part.parts) == 1 else part
 
 
@@ -111,7 +111,7 @@ def members_of(group: Part, given: Any) -> Any:
 
 
 def canvas_of(part: Part, task: Any) -> Any:
-    """Give the canvas, of a proxy of ``calc.mix``."""
+    """Return the canvas, of a proxy of ``calc.mix``."""
     if part.kind == "task":
         return task.si(*part.numbers) if part.immutable else task.s(*part.numbers)
     made = [canvas_of(each, task) for each in part.parts]
@@ -131,7 +131,7 @@ tasks = st.builds(
 
 
 def canvases(*, stock: bool = False) -> st.SearchStrategy[Part]:
-    """Give random canvases; ``stock``: some parts made by celery's own classes."""
+    """Return random canvases; ``stock``: some parts made by celery's own classes."""
     whose = st.booleans() if stock else st.just(False)
 
     def deeper(inner: st.SearchStrategy[Part]) -> st.SearchStrategy[Part]:

@@ -30,7 +30,7 @@ def celery_rpc(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess
 
 @cache
 def shop_catalog() -> Catalog:
-    """Give the catalog of all services; each is read in a process of its own, as it runs."""
+    """Return the catalog of all services; each is read in a process of its own, as it runs."""
     catalog = Catalog()
     with TemporaryDirectory() as folder:
         for name in SERVICES:

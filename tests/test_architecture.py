@@ -99,7 +99,7 @@ FOREIGN: dict[str, set[str]] = {
 
 
 def name_of(path: Path) -> str:
-    """Give a module's name below celery_rpc; a folder's __init__ goes by the folder's name."""
+    """Return a module's name below celery_rpc; a folder's __init__ goes by the folder's name."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
 
@@ -109,7 +109,7 @@ FOLDERS = {name for name, path in MODULES.items() if path.name == "__init__.py"}
 
 
 def imports_of(path: Path) -> Iterator[str]:
-    """Give all that a module imports, wherever in it: at its head, in functions, for types."""
+    """Yield all that a module imports, wherever in it: at its head, in functions, for types."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -121,7 +121,7 @@ def imports_of(path: Path) -> Iterator[str]:
 
 
 def own_imports(name: str) -> set[str]:
-    """Give the modules of celery_rpc that a module imports, itself left out."""
+    """Return the modules of celery_rpc that a module imports, itself left out."""
     found = {
         each.removeprefix("celery_rpc.") if each != "celery_rpc" else "__init__"
         for each in imports_of(MODULES[name])

@@ -125,7 +125,7 @@ def have_described(url: str) -> None:
 
 
 def comments_of(code: str) -> dict[int, str]:
-    """Give the comment that ends each line, if any."""
+    """Return the comment that ends each line, if any."""
     tokens = tokenize.generate_tokens(StringIO(code).readline)
     return {t.start[0]: t.string[1:].strip() for t in tokens if t.type == tokenize.COMMENT}
 
@@ -267,7 +267,7 @@ def test_every_command_has_its_section() -> None:
 
 
 def anchor(heading: str) -> str:
-    """Give the anchor that GitHub makes of a heading."""
+    """Return the anchor that GitHub makes of a heading."""
     kept = re.sub(r"[^\w\- ]", "", heading.lower())
     return kept.replace(" ", "-")
 

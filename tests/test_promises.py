@@ -15,14 +15,14 @@ _ROW = re.compile(r"^\| ([RS]\d\d) \| (.+) \| (.+) \|$", re.MULTILINE)
 
 
 def promised() -> dict[str, set[str]]:
-    """Give the tests that the page names, by the ids of the promises."""
+    """Return the tests that the page names, by the ids of the promises."""
     return {
         found[1]: set(re.findall(r"`(\w+)`", found[3])) for found in _ROW.finditer(PAGE.read_text())
     }
 
 
 def held() -> dict[str, set[str]]:
-    """Give the tests that have promises in their names, by the ids."""
+    """Return the tests that have promises in their names, by the ids."""
     found: dict[str, set[str]] = defaultdict(set)
     for path in Path(ROOT, "tests").rglob("test_*.py"):
         for name, ids in _NAMED.findall(path.read_text()):

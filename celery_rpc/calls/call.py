@@ -72,7 +72,7 @@ class CallOptions:
     reply_to: str | None = None
 
     def merged(self, **changes: Any) -> "CallOptions":
-        """Give these options with some replaced, each checked.
+        """Return these options with some replaced, each checked.
 
         Raises:
             ConfigurationError: there is no such option, or its value cannot be used.
@@ -107,7 +107,7 @@ class CallOptions:
         return self.wait_for_ready or isinstance(self.retry, Retry)
 
     def as_celery(self, keep: Collection[str] = ()) -> dict[str, Any]:
-        """Give what differs from the defaults, as the options of a Celery signature.
+        """Return what differs from the defaults, as the options of a Celery signature.
 
         Args:
             keep: options that Celery does not know, but who reads the signature does.

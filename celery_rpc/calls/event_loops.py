@@ -114,7 +114,7 @@ _turnstiles: WeakKeyDictionary[asyncio.AbstractEventLoop, Turnstile] = WeakKeyDi
 
 
 def waker_of(loop: asyncio.AbstractEventLoop) -> LoopWaker:
-    """Give the waker of a loop."""
+    """Return the waker of a loop."""
     waker = _wakers.get(loop)
     if waker is None:
         waker = _wakers.setdefault(loop, LoopWaker(loop))
@@ -131,7 +131,7 @@ async def turn() -> None:
 
 
 def in_loop() -> bool:
-    """Tell whether this thread runs an event loop, which must not be blocked."""
+    """Return whether this thread runs an event loop, which must not be blocked."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

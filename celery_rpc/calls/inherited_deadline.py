@@ -12,7 +12,7 @@ HEADER = "rpc_deadline"
 
 
 def inherited_deadline() -> Deadline:
-    """Give the deadline of the call that the task in this thread serves; NEVER outside of tasks.
+    """Return the deadline of the call that the task in this thread serves; NEVER outside of tasks.
 
     It is read off the worker's clock. The sender has allowed for clocks that are ahead of its own
     as far as it knew (celery_rpc.transport.clock_skew).

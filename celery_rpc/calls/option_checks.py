@@ -77,7 +77,7 @@ def is_bool(value: Any) -> bool:
 
 
 def is_signatures(value: Any) -> bool:
-    """Tell whether it is a signature, which is a dict, or several."""
+    """Return whether it is a signature, which is a dict, or several."""
     several = value if isinstance(value, list | tuple) else [value]
     return all(isinstance(each, Mapping) for each in several)
 

@@ -91,7 +91,7 @@ class Pending:
         return bool(self._ends)
 
     def read(self) -> Outcome | None:
-        """Give how the call ended, with its value in the declared type.
+        """Return how the call ended, with its value in the declared type.
 
         It is read when it is first wanted, by who wants it. ``outcome`` stays as it came, for
         canvases that pass it on.
@@ -179,7 +179,7 @@ class Pending:
         self.fail(error)
 
     def forget(self, callback: Callback) -> None:
-        """Take back a callback or a watcher."""
+        """Remove a callback or a watcher."""
         for callbacks in (self._callbacks, self._watchers):
             with suppress(ValueError):
                 callbacks.remove(callback)
@@ -231,7 +231,7 @@ def all_of(pendings: Sequence[Pending], *, or_failure: bool) -> Generator[Pendin
 
 
 def exceeded(pending: Pending, hint: str = "") -> DeadlineExceeded:
-    """Give the error of a call that did not end in time.
+    """Return the error of a call that did not end in time.
 
     Args:
         hint: what its workers said when they were asked; left out, what it waits for.

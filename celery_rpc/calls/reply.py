@@ -140,7 +140,7 @@ class Reply(ResultBase, Generic[R]):
     wait = get
 
     def deadline(self, timeout: float | Unset | None = UNSET) -> Deadline:
-        """Give the end of a wait that starts now."""
+        """Return the end of a wait that starts now."""
         if timeout is UNSET:
             call = self.pending.deadline
             return call if call.at is not None else Deadline.after(self.owner.timeout)

@@ -46,7 +46,7 @@ class Retry:
         check_seconds("attempt_timeout", self.attempt_timeout, none_is="the call's deadline")
 
     def limit(self, made: int) -> float:
-        """Give the longest pause after so many attempts, in seconds."""
+        """Return the longest pause after so many attempts, in seconds."""
         return float(min(self.longest, self.backoff * 2.0 ** min(made - 1, 60)))
 
 

@@ -15,7 +15,7 @@ DEEP = 100
 
 
 def named_arguments(args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Give the arguments, each with its place."""
+    """Return the arguments, each with its place."""
     return [*((f"args[{n}]", value) for n, value in enumerate(args)), *kwargs.items()]
 
 
@@ -89,7 +89,7 @@ def reserved(path: str, value: Any, depth: int = 0) -> str | None:
 def unencodable(
     task: str, args: Sequence[Any], kwargs: Mapping[str, Any], error: Exception
 ) -> EncodeError:
-    """Say which argument is no JSON, and where in it."""
+    """Return which argument is no JSON, and where in it."""
     for name, value in named_arguments(args, kwargs):
         path = culprit(name, value)
         if path is not None:
@@ -116,7 +116,7 @@ def culprit(path: str, value: Any, depth: int = 0) -> tuple[str, Any] | None:
 
 
 def children(value: Any) -> list[tuple[str, Any]]:
-    """Give the parts of a container, each with its place."""
+    """Return the parts of a container, each with its place."""
     if isinstance(value, Mapping):
         return [(f"[{key!r}]", item) for key, item in value.items()]
     if isinstance(value, list | tuple):

@@ -267,7 +267,7 @@ class ReplyBackend(Backend):  # type: ignore[misc]
         self._begun.run = started(graph, self.client, NEVER)
 
     def begun_here(self) -> Run | None:
-        """Take the run whose header this thread is about to send, if there is one."""
+        """Claim the run whose header this thread is about to send, if there is one."""
         run: Run | None = self._begun.__dict__.pop("run", None)
         return run
 

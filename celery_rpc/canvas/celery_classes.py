@@ -60,7 +60,7 @@ def is_canvas(signature: Any) -> bool:
 
 
 def listed(callbacks: Any) -> list[Any]:
-    """Give as a list what an option such as ``link`` has: nothing, one signature, or several."""
+    """Return as a list what an option such as ``link`` has: nothing, one signature, or several."""
     if callbacks is None:
         return []
     return list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]

@@ -72,14 +72,14 @@ class CallErrback(NamedTuple):
 
 
 class Move(NamedTuple):
-    """Tell whoever watches that a node has come further."""
+    """Report to whoever watches that a node has come further."""
 
     place: int
     state: StepState
 
 
 class Decide(NamedTuple):
-    """Tell whoever waits the value of the run, or the first failure that it depends on."""
+    """Report to whoever waits the value of the run, or the first failure that it depends on."""
 
     outcome: Outcome
 

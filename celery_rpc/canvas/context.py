@@ -34,11 +34,11 @@ class Context:
     aside: bool = False
 
     def after(self, source: Node | None) -> "Context":
-        """Give the context of what comes next: arguments are for the first alone."""
+        """Return the context of what comes next: arguments are for the first alone."""
         return replace(self, source=source, args=(), kwargs={}, options={}, links=())
 
     def inside(self, options: Mapping[str, Any], errbacks: Sequence[Any]) -> "Context":
-        """Give the context of what is inside a canvas with these options and errbacks."""
+        """Return the context of what is inside a canvas with these options and errbacks."""
         return replace(
             self,
             options={name: value for name, value in options.items() if name not in OWN},

@@ -194,7 +194,7 @@ class Driver:
         pending.on_done(partial(self._landed, index, attempt, pending))
 
     def _landed(self, index: int, attempt: int, pending: Pending) -> None:
-        """Take a reply; in the thread that brought it."""
+        """Handle a reply, in the thread that brought it."""
         outcome = pending.outcome
         if outcome is not None:
             self._post(partial(self._take, index, attempt, pending, outcome))
@@ -206,7 +206,7 @@ class Driver:
         self.machine.landed(index, attempt, outcome, monotonic())
 
     def _tell(self, index: int, state: StepState) -> None:
-        """Tell whoever waits for a node, or watches the run."""
+        """Notify whoever waits for a node, or watches the run."""
         node = self.graph.nodes[index]
         if self._on_change is not None and isinstance(node, Step):
             try:
@@ -248,7 +248,7 @@ class Driver:
     # ----- the rest
 
     def explain(self) -> str:
-        """Say which steps have not answered."""
+        """Return which steps have not answered."""
         return endings.waits_for(self.machine.unanswered)
 
     def after_fork(self) -> None:

@@ -26,7 +26,7 @@ def named(labels: Iterable[str]) -> str:
 
 
 def waits_for(labels: Sequence[str]) -> str:
-    """Say of a canvas which steps have not answered; nothing where there is none."""
+    """Return of a canvas which steps have not answered; nothing where there is none."""
     if not labels:
         return ""
     return f"it waits for an answer from {named(labels)}; a step that was sent {SILENT}"

@@ -34,7 +34,7 @@ class Graph(Nodes):
         kwargs: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> "Graph":
-        """Give the graph of a canvas: a signature, chain, group or chord, nested at will.
+        """Return the graph of a canvas: a signature, chain, group or chord, nested at will.
 
         Raises:
             CanvasError: a part of it is no signature of a remote task.

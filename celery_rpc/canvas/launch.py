@@ -146,7 +146,7 @@ def check_errbacks(graph: Graph, client: LaunchClient) -> None:
 
 
 def awaited_by(steps: Iterable[Node]) -> set[int]:
-    """Give the places of all that steps wait for: of a list also its members."""
+    """Return the places of all that steps wait for: of a list also its members."""
     found: set[int] = set()
     waiting = [parent for step in steps for parent in step.after]
     while waiting:

@@ -128,7 +128,7 @@ class Machine:
         self._set_alarm(Alarm(AlarmKind.ROOM, now + PAUSE))
 
     def landed(self, index: int, attempt: int, outcome: Outcome, now: float) -> None:
-        """Take the outcome of a call; a failure of an attempt that was given up counts no more."""
+        """Note the outcome of a call; a failure of an attempt that was given up counts no more."""
         current = self.under_way.get(index)
         if self.course.states[index] in ENDED:
             return

@@ -143,7 +143,7 @@ class Step(Node):
         return f"step {self.index} ({self.task} on {self.address.label})"
 
     def arguments(self, values: Sequence[Any]) -> tuple[Sequence[Any], Mapping[str, Any]]:
-        """Give the arguments of its call, from the values of those it comes after."""
+        """Return the arguments of its call, from the values of those it comes after."""
         if self.passing is Passing.VALUE:
             return (values[0], *self.args), self.kwargs
         if self.passing is Passing.NAMED:
@@ -187,7 +187,7 @@ class Nodes:
         self.nodes: list[Node] = []
 
     def put(self, node: Node) -> Any:
-        """Take a node in."""
+        """Add a node."""
         node.index = len(self.nodes)
         self.nodes.append(node)
         return node

@@ -51,7 +51,7 @@ class Plan:
 
 
 def plan_of(graph: Graph, client: LaunchClient) -> Plan:
-    """Say what a graph would do."""
+    """Describe what a graph would do."""
     try:
         check(graph, client)
         problem = None

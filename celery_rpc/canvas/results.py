@@ -200,7 +200,7 @@ class GroupReply(GroupBase, Generic[Values]):
         return cast("Values", values)
 
     def iterate(self, timeout: float | Unset | None = UNSET) -> Iterator[tuple[str, Any]]:
-        """Give (id, meta) of each member as it ends; of a group in the group, (id, its members).
+        """Return (id, meta) of each member as it ends; of a group in the group, (id, its members).
 
         Args:
             timeout: seconds from now for all of them. Left out: the client's default.
@@ -218,7 +218,7 @@ class GroupReply(GroupBase, Generic[Values]):
         on_message: Callable[[dict[str, Any]], object] | None = None,
         on_interval: Callable[[], object] | None = None,
     ) -> Iterator[tuple[str, Any]]:
-        """Give (id, meta) of each member as it ends (Celery's name for iterate)."""
+        """Return (id, meta) of each member as it ends (Celery's name for iterate)."""
         return self.iterate(timeout)
 
     def revoke(
@@ -273,7 +273,7 @@ class GroupReply(GroupBase, Generic[Values]):
 
 
 def result_of(family: Family, node: Node) -> Any:
-    """Give the result of a node: a reply, or for what is joined a group of results."""
+    """Return the result of a node: a reply, or for what is joined a group of results."""
     if isinstance(node, Gate):
         return family.result(node.after[0])
     if isinstance(node, Join):
@@ -300,7 +300,7 @@ def decoder_of(node: Node, client: RunClient) -> Decode | None:
 
 
 def as_they_end(results: Sequence[Any], deadline: Deadline) -> Iterator[tuple[str, Any]]:
-    """Give (id, meta) of each result as it ends; of a group (id, its members).
+    """Yield (id, meta) of each result as it ends; of a group (id, its members).
 
     Raises:
         DeadlineExceeded: not all have ended in time.
@@ -324,7 +324,7 @@ def raise_failure(outcome: Outcome | None) -> None:
 
 
 def leaves(result: Any) -> Iterator[Reply[Any]]:
-    """Give every reply of a group of groups."""
+    """Yield every reply of a group of groups."""
     if isinstance(result, GroupResult):
         for member in result.results:
             yield from leaves(member)

@@ -196,7 +196,7 @@ def nodes_from_json(
 
 
 def fill_step(step: Step, written: Mapping[str, Any], nodes: Sequence[Node]) -> None:
-    """Take over what a step has beside other nodes."""
+    """Adopt what a step has beside other nodes."""
     group: Any = None if written["group"] is None else nodes[written["group"]]
     step.task, step.address = written["task"], Address(**written["address"])
     step.args, step.kwargs = tuple(written["args"]), written["kwargs"]

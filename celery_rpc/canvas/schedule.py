@@ -68,7 +68,7 @@ class Course:
                 self.ready.append(node.index)
 
     def _arrive(self, index: int, value: Any) -> list[Node]:
-        """Take a node's value, and give those that waited for nothing else."""
+        """Note a node's value, and return those that waited for nothing else."""
         self.values[index] = value
         self.end(index, StepState.SUCCESS)
         cause = self.causes[index] if isinstance(self.nodes[index], Junction) else index
@@ -81,7 +81,7 @@ class Course:
         return free
 
     def before(self, node: Node) -> list[Any]:
-        """Give the values of those that a node comes after."""
+        """Return the values of those that a node comes after."""
         return [self.values[parent.index] for parent in node.after]
 
     def fail(self, index: int, outcome: Outcome) -> None:
@@ -132,7 +132,7 @@ class Course:
         return Outcome("SUCCESS", values[0] if len(values) == 1 else values)
 
     def recount(self, ready: Iterable[int], decided_by: int | None) -> None:
-        """Take over states, values and failures that were set from outside."""
+        """Adopt states, values and failures that were set from outside."""
         self.ready = deque(ready)
         self.decided_by = decided_by
         ended = [state in ENDED for state in self.states]
@@ -148,7 +148,7 @@ class Course:
         self._moved(index, state)
 
     def outcome(self, index: int) -> Outcome:
-        """Give the outcome of a node that has ended."""
+        """Return the outcome of a node that has ended."""
         failure = self.failures.get(index)
         return failure if failure is not None else Outcome("SUCCESS", self.values[index])
 

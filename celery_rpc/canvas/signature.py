@@ -92,12 +92,12 @@ class Canvas(Base):
         kwargs: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Graph:
-        """Give the flat graph of plain tasks that it means."""
+        """Return the flat graph of plain tasks that it means."""
         given = {name: value for name, value in options.items() if value is not None}
         return Graph.from_canvas(self, args or (), kwargs, **given)
 
     def explain(self, *args: Any, **kwargs: Any) -> Plan:
-        """Say what would be sent where, who listens there, and what is wrong; send nothing."""
+        """Describe what would be sent where, who listens there, and what is wrong; send nothing."""
         graph = self.graph(args, kwargs)
         return plan_of(graph, client_of(self, graph))
 
@@ -147,19 +147,19 @@ class RemoteSignature(Canvas, Signature):  # type: ignore[misc]
         return launch(graph, client, Deadline.after(client.timeout)).get()
 
     def freeze(self, _id: str | None = None, *args: Any, **kwargs: Any) -> Any:
-        """Give it an id, and return the reply that will come to it."""
+        """Assign it an id, and return the reply that will come to it."""
         return super().freeze(_id or client_of(self).new_id(), *args, **kwargs)
 
     def map(self, items: Iterable[Any]) -> "xmap":
-        """Give a canvas that calls the task with each item, one after the other in one worker."""
+        """Return a canvas that calls the task with each item, one after the other in one worker."""
         return xmap(self, list(items), app=self._app)
 
     def starmap(self, items: Iterable[Any]) -> "xstarmap":
-        """Give a canvas as of map(), whose items are tuples of arguments."""
+        """Return a canvas as of map(), whose items are tuples of arguments."""
         return xstarmap(self, list(items), app=self._app)
 
     def chunks(self, items: Iterable[Any], size: int) -> "chunks":
-        """Give a canvas that calls the task with tuples of arguments, so many in each message."""
+        """Return a canvas that calls the task with tuples of arguments, so many in each message."""
         return chunks(self, list(items), size, app=self._app)
 
 
@@ -174,7 +174,7 @@ class chain(Canvas, FoldingChain):  # type: ignore[misc] # noqa: N801
         super().__init__([to_signature(step) for step in steps], **options)
 
     def freeze(self, *args: Any, **kwargs: Any) -> Any:
-        """Give its tasks their ids, and return the reply that will come to the last one."""
+        """Assign its tasks their ids, and return the reply that will come to the last one."""
         self.tasks = with_chords(self, self._app)  # Celery's would freeze copies of groups
         return super().freeze(*args, **kwargs)
 
@@ -294,7 +294,7 @@ def with_app(part: Any, app: Any) -> Any:
 
 
 def joined(left: Any, right: Any) -> Any:
-    """Give what ``left | right`` means."""
+    """Return what ``left | right`` means."""
     app = left._app or right._app
     if has_no_task(right) or has_no_member(right):
         return left
@@ -354,14 +354,14 @@ def is_step(value: Any) -> bool:
 
 
 def is_many(value: Any) -> bool:
-    """Tell whether a value is an iterable of signatures, and no signature itself."""
+    """Return whether a value is an iterable of signatures, and no signature itself."""
     return not isinstance(value, Mapping) and hasattr(value, "__iter__")
 
 
 def make_signature(
     app: Any, target: Target, args: Sequence[Any], kwargs: Mapping[str, Any], immutable: bool
 ) -> Any:
-    """Give the signature of a remote task; it carries its address."""
+    """Return the signature of a remote task; it carries its address."""
     return RemoteSignature(
         target.spec.name,
         args=tuple(args),

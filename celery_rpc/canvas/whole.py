@@ -175,7 +175,7 @@ class Whole:
             yield relay(self.id_of(step), step.address, self.client.reply_to)
 
     def _message(self, step: Any) -> dict[str, Any]:
-        """Give a step as the signature that a worker sends on, which knows its root and parent."""
+        """Return a step as the signature that a worker sends on: it knows root and parent."""
         lineage = asdict(step.lineage(self.id_of, None, None))
         options = {
             **{name: value for name, value in lineage.items() if value is not None},
@@ -201,7 +201,7 @@ class Whole:
 
 
 def unanswered(before: Sequence[tuple[str, Pending]]) -> str:
-    """Say which of the steps before one have not answered."""
+    """Return which of the steps before one have not answered."""
     return waits_for([label for label, pending in before if not pending.done])
 
 

@@ -13,7 +13,7 @@ BUILTIN_PREFIX = "celery."
 
 
 def counted(number: int, noun: str) -> str:
-    """Give a number with its noun: 1 worker, 2 workers."""
+    """Return a number with its noun: 1 worker, 2 workers."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
@@ -138,7 +138,7 @@ class Catalog:
         return len(self.services)
 
     def find(self, queue: str, task: str) -> TaskSpec | None:
-        """Give a task of a queue, or None."""
+        """Return a task of a queue, or None."""
         service = self.services.get(queue)
         return service.tasks.get(task) if service else None
 
@@ -153,7 +153,7 @@ class Catalog:
 
 
 def unevenness(services: Iterable[Service]) -> str:
-    """Say how many tasks only some workers have, or publish with different signatures."""
+    """Return how many tasks only some workers have, or publish with different signatures."""
     partial = skewed = 0
     for service in services:
         partial += len(service.partial)

@@ -85,7 +85,7 @@ def sparse_item(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def digest(signature: TaskSignature | str) -> str:
-    """Give what stands for a signature, or for its JSON."""
+    """Return what stands for a signature, or for its JSON."""
     text = signature if isinstance(signature, str) else to_json(signature)
     return sha256(text.encode(errors="surrogatepass")).hexdigest()[:DIGEST_LENGTH]
 
@@ -120,7 +120,7 @@ def _adapter() -> Any:
 
 
 def reason_of(error: Exception) -> str:
-    """Say on one line why pydantic refused something."""
+    """Return on one line why pydantic refused something."""
     first: Any = getattr(error, "errors", list)()[:1]
     if not first:
         return f"no JSON: {error}"
@@ -129,7 +129,7 @@ def reason_of(error: Exception) -> str:
 
 
 def checked(signature: TaskSignature) -> TaskSignature:
-    """Give a signature of which nothing is left but what the grammar knows.
+    """Return a signature of which nothing is left but what the grammar knows.
 
     Raises:
         BadSignature: no function could have it.
@@ -228,7 +228,7 @@ def check_references(signature: TaskSignature) -> None:
 
 
 def references(schema: Any) -> set[str]:
-    """Give the names of the definitions that a schema refers to."""
+    """Return the names of the definitions that a schema refers to."""
     if isinstance(schema, list):
         return {name for item in schema for name in references(item)}
     if not isinstance(schema, Mapping):
@@ -241,7 +241,7 @@ def references(schema: Any) -> set[str]:
 
 
 def readable(text: str) -> str:
-    """Give a text without the characters that a terminal would obey."""
+    """Return a text without the characters that a terminal would obey."""
     return _CONTROLS.sub("\ufffd", text)
 
 

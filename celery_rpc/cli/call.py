@@ -127,7 +127,7 @@ def read_json(text: str, option: str) -> Any:
 
 
 def read_data(data: str) -> str:
-    """Give what -d names: the text itself, a file, or the standard input."""
+    """Return what -d names: the text itself, a file, or the standard input."""
     if data == "@-":
         return sys.stdin.read()
     if not data.startswith("@"):

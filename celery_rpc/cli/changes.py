@@ -28,7 +28,7 @@ def print_changes(changes: Sequence[Change], form: str) -> None:
 
 
 def plain(change: Change) -> dict[str, object]:
-    """Give a change as JSON has it."""
+    """Return a change as JSON has it."""
     return {**asdict(change), "effects": sorted(change.effects), "breaking": change.breaking}
 
 
@@ -47,7 +47,7 @@ def print_text(changes: Sequence[Change]) -> None:
 
 
 def place_of(change: Change) -> str:
-    """Say where a change is: queue:task, and what of the task."""
+    """Return where a change is: queue:task, and what of the task."""
     place = f"{change.queue}:{change.task}" if change.task else change.queue
     return f"{place} {change.where}".rstrip()
 

@@ -85,7 +85,7 @@ class Answer:
 
 @contextmanager
 def open_session(ctx: click.Context, **limits: Any) -> Generator[Session, None, None]:
-    """Give the session that a command's options ask for, and close it in the end.
+    """Return the session that a command's options ask for, and close it in the end.
 
     Args:
         limits: fields of ClientOptions.
@@ -121,7 +121,7 @@ def make_client(ctx: click.Context, **limits: Any) -> Client:
 
 
 def of_celery(root: click.Context) -> dict[str, Any]:
-    """Give what ``celery -A app -b URL --result-backend URL`` was told, where that is the root."""
+    """Return what ``celery -A app -b URL --result-backend URL`` was told, if that is the root."""
     app = getattr(root.obj, "app", None)
     if app is None:
         return {}

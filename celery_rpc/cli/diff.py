@@ -54,7 +54,7 @@ def diff(
     ignored: tuple[str, ...],
     form: str,
 ) -> None:
-    """Say what has changed from OLD to NEW, and whether it breaks callers or queued messages.
+    """Show what has changed from OLD to NEW, and whether it breaks callers or queued messages.
 
     Each is a saved catalog, REVISION:FILE.json of this git repository, MODULE:APP (a service's own
     source; MODULE:APP@QUEUE where its workers listen elsewhere), or a broker's URL.
@@ -83,5 +83,5 @@ def diff(
 
 
 def wanted(change: Change, queues: Sequence[str], ignored: Sequence[str]) -> bool:
-    """Tell whether a change was asked for."""
+    """Return whether a change was asked for."""
     return change.rule not in ignored and (not queues or change.queue in queues)

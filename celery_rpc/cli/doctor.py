@@ -270,7 +270,7 @@ def check_queues(session: Session, catalog: Catalog, queues: Sequence[str]) -> I
 
 
 def check_leftovers(found: Leftovers) -> list[Finding]:
-    """Tell what clients that are gone left on a Redis broker."""
+    """Report what clients that are gone left on a Redis broker."""
     remedy = "celery-rpc doctor --clean deletes them"
     findings: list[Finding] = []
     if found.replies:
@@ -286,7 +286,7 @@ def check_leftovers(found: Leftovers) -> list[Finding]:
 
 
 def some(names: Iterable[str]) -> str:
-    """Give names as a list in a sentence, not too many."""
+    """Return names as a list in a sentence, not too many."""
     every = list(names)
     more = f" and {len(every) - SHOWN} more" if len(every) > SHOWN else ""
     return ", ".join(every[:SHOWN]) + more

@@ -39,7 +39,7 @@ EXIT_CODES: tuple[tuple[type[RpcError], int], ...] = (
 
 
 def exit_code(error: Exception) -> int:
-    """Give the exit code for an error."""
+    """Return the exit code for an error."""
     return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), OTHER)
 
 
@@ -57,7 +57,7 @@ def report(error: Exception, *, debug: bool = False) -> int:
 
 
 def text_of(error: Exception) -> str:
-    """Give the one line that says what happened."""
+    """Return the one line that says what happened."""
     if isinstance(error, RemoteError):
         return f"{error.type}: {error.message}" if error.message else error.type
     return str(error) or type(error).__name__

@@ -125,7 +125,7 @@ def uncollected() -> Generator[None]:
 
 
 def generated(catalog: Catalog, module: str | None, models: Kind) -> tuple[dict[str, str], Report]:
-    """Give the files, by name, and the report."""
+    """Return the files, by name, and the report."""
     if module is None:
         parts = registry_of(catalog)
         files = {f"{part}.pyi": written.text for part, written in parts.items()}
@@ -153,7 +153,7 @@ def write_wheel(folder: Path, name: str, files: dict[str, str]) -> None:
 
 
 def told(report: Report, folder: Folder, written: int, removed: int) -> str:
-    """Say what was done."""
+    """Print what was done."""
     parts = [
         count(report.services, "service"),
         count(report.tasks, "task"),
@@ -190,14 +190,14 @@ def plain(report: Report) -> dict[str, Any]:
 
 
 def say_settings(folder: Path, module: str | None) -> None:
-    """Say which lines a project lacks, for type checkers to find the registry."""
+    """Print the lines that a project lacks, for type checkers to find the registry."""
     if module is None:
         for line in missing_settings(Path.cwd(), str(folder)).values():
             say(f"add to {line}", kind="note")
 
 
 def refuse(verdicts: list[Verdict]) -> None:
-    """Say what the type checkers found.
+    """Print what the type checkers found.
 
     Raises:
         CodegenError: errors in the stubs, or nothing in them.

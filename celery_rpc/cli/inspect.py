@@ -117,7 +117,7 @@ def describe(ctx: click.Context, path: str, as_json: bool) -> None:
 
 
 def task_facts(catalog: Catalog, service: Service, task: TaskSpec) -> dict[str, Sequence[str]]:
-    """Give what is known of a task."""
+    """Return what is known of a task."""
     known = {each.name for each in dataclasses.fields(TaskSpec)} - {"name", "backend", "signature"}
     partial = task.name in service.partial
     holders = service.partial.get(task.name, service.workers)
@@ -137,7 +137,7 @@ def task_facts(catalog: Catalog, service: Service, task: TaskSpec) -> dict[str, 
 
 
 def signature_facts(signature: TaskSignature | None) -> dict[str, Sequence[str]]:
-    """Give what a task's signature tells."""
+    """Return what a task's signature tells."""
     if signature is None:
         return {}
     return {
@@ -151,12 +151,12 @@ def signature_facts(signature: TaskSignature | None) -> dict[str, Sequence[str]]
 
 
 def skewed_facts(digests: Mapping[str, frozenset[str]]) -> list[str]:
-    """Say which workers publish which signature."""
+    """Print which workers publish which signature."""
     return [f"{digest}: {', '.join(sorted(nodes))}" for digest, nodes in digests.items()]
 
 
 def service_facts(catalog: Catalog, service: Service) -> dict[str, Sequence[str]]:
-    """Give what is known of a service."""
+    """Return what is known of a service."""
     partial = [
         f"{task}: only {', '.join(sorted(nodes))}" for task, nodes in service.partial.items()
     ]
@@ -216,12 +216,12 @@ def ping(ctx: click.Context, queue: str | None, as_json: bool) -> None:
 
 
 def backends_of(tasks: Iterable[TaskSpec]) -> str:
-    """Give where results go, each once."""
+    """Return where results go, each once."""
     return ",".join(sorted({task.backend or "unknown" for task in tasks})) or "-"
 
 
 def share(service: Service, task: str) -> str:
-    """Give how many of a service's workers have a task: 3, or 1/3."""
+    """Return how many of a service's workers have a task: 3, or 1/3."""
     holders = service.partial.get(task)
     every = len(service.workers)
     return str(every) if holders is None else f"{len(holders)}/{every}"
@@ -246,7 +246,7 @@ def remark(service: Service, task: TaskSpec) -> str:
 
 
 def plain_catalog(name: str, catalog: Catalog) -> dict[str, Any]:
-    """Give a catalog as JSON has it."""
+    """Return a catalog as JSON has it."""
     return {
         "broker": name,
         "complete": catalog.complete,
@@ -258,13 +258,13 @@ def plain_catalog(name: str, catalog: Catalog) -> dict[str, Any]:
 
 
 def plain(service: Service) -> dict[str, Any]:
-    """Give a service as JSON has it; Celery's own tasks are left out."""
+    """Return a service as JSON has it; Celery's own tasks are left out."""
     fields = to_plain(service)
     return {**fields, "tasks": [to_plain(task) for task in service.public.values()]}
 
 
 def plain_task(service: Service, task: TaskSpec) -> dict[str, Any]:
-    """Give a task as JSON has it."""
+    """Return a task as JSON has it."""
     holders = service.partial.get(task.name, service.workers)
     return {**to_plain(task), "queue": service.queue, "python": python_of(service, task),
             "level": task.level.value, "workers": sorted(holders),

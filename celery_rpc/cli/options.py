@@ -17,12 +17,12 @@ def remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
 
 
 def given(ctx: click.Context, name: str) -> Any:
-    """Give what was said on the command line, or None."""
+    """Return what was said on the command line, or None."""
     return ctx.meta.get(KEY, {}).get(name)
 
 
 def is_given(ctx: click.Context, name: str) -> bool:
-    """Tell whether a flag was set."""
+    """Return whether a flag was set."""
     return bool(given(ctx, name))
 
 

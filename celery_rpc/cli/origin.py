@@ -50,7 +50,7 @@ def origin_options(command: Command) -> Command:
 
 
 def offline(ctx: click.Context) -> Catalog | None:
-    """Give the catalog that the options name, or None where live workers are to be asked.
+    """Return the catalog that the options name, or None where live workers are to be asked.
 
     Raises:
         ConfigurationError: it cannot be read; says why.
@@ -66,7 +66,7 @@ def offline(ctx: click.Context) -> Catalog | None:
 
 
 def read_catalog(ctx: click.Context, queues: Iterable[str] = ()) -> Catalog:
-    """Give the catalog that a command's options name, with all that can be known of it.
+    """Return the catalog that a command's options name, with all that can be known of it.
 
     Args:
         queues: those that are wanted; none: all.
@@ -83,7 +83,7 @@ def read_catalog(ctx: click.Context, queues: Iterable[str] = ()) -> Catalog:
 
 
 def only(catalog: Catalog, queues: Iterable[str]) -> Catalog:
-    """Give the part of a catalog that is behind some queues.
+    """Return the part of a catalog that is behind some queues.
 
     Raises:
         NoSuchService: nothing is behind one of them.
@@ -164,7 +164,7 @@ def of_workers(client: Client, broker: str) -> Catalog:
 
 
 def owed(client: Client) -> list[str]:
-    """Give the tasks whose signatures are published, and did not come."""
+    """Return the tasks whose signatures are published, and did not come."""
     settled = client.caller.fleet.signatures.settled
     return [
         name

@@ -35,7 +35,7 @@ Row = Sequence[Cell | str]
 
 
 def escaped(text: str, keep: str = "\n\t") -> str:
-    """Give a text in which what a terminal would obey is written as JSON writes it."""
+    """Return a text in which what a terminal would obey is written as JSON writes it."""
     if text.isprintable():  # nothing of that is printable, as Python sees it
         return text
     return "".join(ch if ch in keep or is_harmless(ch) else escape(ch) for ch in text)
@@ -50,12 +50,12 @@ def escape(character: str) -> str:
 
 
 def is_terminal() -> bool:
-    """Tell whether somebody looks at what is printed."""
+    """Return whether somebody looks at what is printed."""
     return sys.stdout.isatty()
 
 
 def console(*, stderr: bool = False) -> "Console":
-    """Give rich's console; without colour where $NO_COLOR is set or nobody looks."""
+    """Return rich's console; without colour where $NO_COLOR is set or nobody looks."""
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False, markup=False, emoji=False)

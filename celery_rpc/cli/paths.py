@@ -28,7 +28,7 @@ class Place(NamedTuple):
 
 
 def place_of(catalog: Catalog, path: str) -> Place | None:
-    """Take a path apart: the longest queue that it starts with is its service."""
+    """Split a path: the longest queue that it starts with is its service."""
     fitting = [
         each for each in catalog if path == each or path.startswith((f"{each}.", f"{each}:"))
     ]
@@ -40,7 +40,7 @@ def place_of(catalog: Catalog, path: str) -> Place | None:
 
 
 def find(client: Client, path: str) -> Service | TaskProxy:
-    """Give the service or the task that a path names.
+    """Return the service or the task that a path names.
 
     Raises:
         NoSuchService, NoSuchTask: there is none; names those that are near.
@@ -60,7 +60,7 @@ def find(client: Client, path: str) -> Service | TaskProxy:
 
 
 def find_in(client: Client, service: Service, place: Place) -> TaskProxy:
-    """Give a task of a service."""
+    """Return a task of a service."""
     if place.exact:
         return client.task(place.task, queue=place.queue)
     spec = find_task(service, place.task)
@@ -68,7 +68,7 @@ def find_in(client: Client, service: Service, place: Place) -> TaskProxy:
 
 
 def find_named(client: Client, path: str) -> TaskProxy:
-    """Give the task that a path names.
+    """Return the task that a path names.
 
     Raises:
         NoSuchTask: there is none, or the path is that of a service; names its tasks.
@@ -83,7 +83,7 @@ def find_named(client: Client, path: str) -> TaskProxy:
 
 
 def path_of(catalog: Catalog, service: Service, task: str) -> str:
-    """Give the path by which a task is found."""
+    """Return the path by which a task is found."""
     for path in (task, f"{service.queue}.{task}"):
         if reaches(catalog, path, service, task):
             return path
@@ -101,7 +101,7 @@ def reaches(catalog: Catalog, path: str, service: Service, task: str) -> bool:
 
 
 def python_of(service: Service, task: TaskSpec) -> str:
-    """Give the Python expression for a task."""
+    """Return the Python expression for a task."""
     short = task.name.removeprefix(f"{service.queue}.")
     odd = f"client.task({task.name!r}, queue={service.queue!r})"
     parts = short.split(".")
@@ -124,14 +124,14 @@ def is_attribute(name: str) -> bool:
 def complete_queue(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Give the queues that start so."""
+    """Return the queues that start so."""
     return completions(ctx, incomplete, tasks=False)
 
 
 def complete_path(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Give the services and tasks that start so."""
+    """Return the services and tasks that start so."""
     return completions(ctx, incomplete, tasks=True)
 
 
@@ -147,7 +147,7 @@ def completions(ctx: click.Context, incomplete: str, *, tasks: bool) -> list[Com
 
 
 def paths_of(catalog: Catalog) -> list[str]:
-    """Give the path of every task."""
+    """Return the path of every task."""
     return [
         path_of(catalog, service, task)
         for service in catalog.services.values()

@@ -53,7 +53,7 @@ def read(session: Session, queue: str, types: Iterable[str]) -> Sequence[Message
 
 
 def type_of(catalog: Catalog, queue: str) -> str:
-    """Give the type of a queue, as far as it is known."""
+    """Return the type of a queue, as far as it is known."""
     service = catalog.services.get(queue)
     return str((service.arguments or {}).get("x-queue-type", "")) if service else ""
 
@@ -66,7 +66,7 @@ def unseen(queue: str, reason: str) -> Sequence[Message]:
 def misfit(
     message: Message, queue: str, new: Catalog, bindings: dict[str, Binding | None]
 ) -> str | None:
-    """Say why a message cannot be accepted; None where it can, as far as is known."""
+    """Return why a message cannot be accepted; None where it can, as far as is known."""
     if message.problem or message.task.startswith(BUILTIN_PREFIX):
         return message.problem or None
     spec = new.find(queue, message.task)

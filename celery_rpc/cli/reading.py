@@ -29,7 +29,7 @@ class Offline:
     name: str
 
     def service(self, queue: str) -> Service:
-        """Give a service.
+        """Return a service.
 
         Raises:
             NoSuchService: there is none; names those that are near.
@@ -43,7 +43,7 @@ class Offline:
         return found
 
     def find(self, path: str) -> Found:
-        """Give the service or the task that a path names.
+        """Return the service or the task that a path names.
 
         Raises:
             NoSuchService, NoSuchTask, AmbiguousTask, ConfigurationError: it names none, or two.
@@ -98,7 +98,7 @@ class Live:
 
 @contextmanager
 def open_reading(ctx: click.Context) -> Generator[Offline | Live, None, None]:
-    """Give what a command's options name: a file, an app, or live workers."""
+    """Return what a command's options name: a file, an app, or live workers."""
     catalog = offline(ctx)
     if catalog is not None:
         yield Offline(catalog, given(ctx, "from_catalog") or given(ctx, "app"))

@@ -31,14 +31,14 @@ def shell(ctx: click.Context) -> None:
 
 
 def namespace(session: Session) -> dict[str, Any]:
-    """Give what the shell starts with; the client wins over a service of that name."""
+    """Return what the shell starts with; the client wins over a service of that name."""
     client = session.client
     services = {name: client[name] for name in client.catalog if is_attribute(name)}
     return {"__name__": "__main__", **services, "client": client}
 
 
 def banner(session: Session, names: dict[str, Any]) -> str:
-    """Say what is there."""
+    """Print what is there."""
     catalog = session.client.catalog
     lines = [f"celery-rpc on {session.broker}: `client`, and its services"]
     for queue, service in catalog.services.items():

@@ -56,7 +56,7 @@ class BaseClient:
     # ----- the tree
 
     def task(self, name: str, *, queue: str | None = None) -> TaskProxy:
-        """Give a task by its full name, whatever characters it has.
+        """Return a task by its full name, whatever characters it has.
 
         Args:
             name: as the workers registered it.
@@ -87,7 +87,7 @@ class BaseClient:
         return homes[0]
 
     def __getitem__(self, queue: str) -> Any:
-        """Give the service behind a queue; any text is a name here."""
+        """Return the service behind a queue; any text is a name here."""
         if not isinstance(queue, str):
             raise TypeError(f"a queue's name is text, not {type(queue).__name__}")
         if event_loops.in_loop() and not self.caller.directory.knows(queue):
@@ -98,7 +98,7 @@ class BaseClient:
         return Namespace(self.caller, self.caller.directory.service(queue).queue)
 
     def service(self, queue: str) -> Service:
-        """Give what is known of a service.
+        """Return what is known of a service.
 
         Raises:
             NoSuchService: no worker listens on that queue.
@@ -115,7 +115,7 @@ class BaseClient:
         return self.caller.fleet.catalog(fresh=True)
 
     def detailed(self) -> Catalog:
-        """Give the catalog with what can only be guessed, too.
+        """Return the catalog with what can only be guessed, too.
 
         Workers that publish no signatures are asked for annotations and docstrings; those of
         Celery 5.6 or older tell them.
@@ -129,7 +129,7 @@ class BaseClient:
     # ----- canvases
 
     def signature(self, canvas: Any) -> Any:
-        """Give a signature or canvas, as Celery made it or as it came from JSON, to this client."""
+        """Return a signature or canvas, of Celery or from JSON, as one of this client."""
         from celery_rpc.canvas.signature import adopt
 
         return adopt(canvas, self.caller.app)
@@ -166,7 +166,7 @@ class BaseClient:
     # ----- the rest
 
     def reply(self, task_id: str) -> Reply[Any]:
-        """Give the reply of a call by its id.
+        """Return the reply of a call by its id.
 
         Over rpc:// only this process can have it, and only from now on; where results are stored,
         any client can, while the store keeps it.
@@ -184,7 +184,7 @@ class BaseClient:
         return self.caller.options
 
     def status(self) -> dict[str, Any]:
-        """Say how it stands with the connection, the calls, and the replies that were dropped."""
+        """Return the state of the connection, and the counts of calls and of dropped replies."""
         return self.caller.transport.status()
 
     def close(self) -> None:
@@ -296,7 +296,7 @@ def connect(
     transport_options: Mapping[str, Any] | None = None,
     **limits: Any,
 ) -> Any:
-    """Give a client of the services on a broker. Nothing is connected before the first use.
+    """Return a client of the services on a broker. Nothing is connected before the first use.
 
     Args:
         broker: URL; left out: $CELERY_RPC_BROKER, then $CELERY_BROKER_URL.
@@ -334,7 +334,7 @@ def connect(
 
 
 def to_catalog(given: Any) -> Catalog | None:
-    """Give a catalog, read from its file where a path is given.
+    """Return a catalog, read from its file where a path is given.
 
     Raises:
         ConfigurationError: it is neither, or no saved catalog.
@@ -348,7 +348,7 @@ def to_catalog(given: Any) -> Catalog | None:
 
 
 def models_of(services: Any) -> Mapping[str, Mapping[str, type]]:
-    """Give the models that a generated class carries: queue -> name of the definition -> class.
+    """Return the models that a generated class carries: queue -> name of the definition -> class.
 
     Raises:
         ConfigurationError: it is no class of services.
@@ -362,7 +362,7 @@ def models_of(services: Any) -> Mapping[str, Mapping[str, type]]:
 
 
 def homes_of(catalog: Catalog, name: str) -> list[Service]:
-    """Give the services that have a task."""
+    """Return the services that have a task."""
     return [service for service in catalog.services.values() if name in service.tasks]
 
 

@@ -27,7 +27,7 @@ class Contracts:
         self._warned: set[str] = set()
 
     def of(self, target: Target) -> "Binding | None":
-        """Give what binds the calls of a task; None: they are sent as they are.
+        """Return what binds the calls of a task; None: they are sent as they are.
 
         Where it is only known that there is a signature, waits for it; once, and at most for
         discovery_window.
@@ -55,7 +55,7 @@ class Contracts:
         return binding
 
     def is_ready(self, target: Target) -> bool:
-        """Tell whether of() answers without waiting."""
+        """Return whether of() answers without waiting."""
         spec = target.spec
         return (
             spec.digest is None
@@ -67,7 +67,7 @@ class Contracts:
     def bind(
         self, target: Target, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> "tuple[Sequence[Any], Mapping[str, Any], Decode | None]":
-        """Give the arguments as they are sent, and what reads the result.
+        """Return the arguments as they are sent, and what reads the result.
 
         Raises:
             ArgumentsError: they do not fit the task's signature; names the parameter.
@@ -113,7 +113,7 @@ class Contracts:
             raise
 
     def decoder(self, target: Target) -> Decode | None:
-        """Give what reads a task's results into its declared type."""
+        """Return what reads a task's results into its declared type."""
         if self._fleet.is_skewed(target.address.queue, target.spec.name):
             return None
         binding = self.of(target)

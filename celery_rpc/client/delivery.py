@@ -231,13 +231,13 @@ class Delivery:
 
 
 def next_attempt(call: Call, attempts: Attempts) -> Call:
-    """Give the call with what is left of its time."""
+    """Return the call with what is left of its time."""
     left = attempts.time_left()
     return call if left is None else replace(call, expires_in=left)
 
 
 def probing_at(call: Call, pending: Pending) -> Deadline:
-    """Give the time at which the call's workers are asked: the deadline itself for short calls."""
+    """Return when the call's workers are asked: at the deadline itself for short calls."""
     at = pending.deadline.at
     if at is None or call.expires_in is None or call.expires_in < WORTH:
         return pending.deadline
@@ -245,12 +245,12 @@ def probing_at(call: Call, pending: Pending) -> Deadline:
 
 
 def error_of(pending: Pending) -> Exception | None:
-    """Give the error that a call has ended with, if it has."""
+    """Return the error that a call has ended with, if it has."""
     return pending.outcome.error if pending.outcome is not None else None
 
 
 def value_of(outcome: Outcome) -> Any:
-    """Give a call's value, or raise its error."""
+    """Return a call's value, or raise its error."""
     if outcome.error is not None:
         raise outcome.error.with_traceback(None)
     return outcome.value

@@ -32,7 +32,7 @@ class Unresolved:
         return await task.aio(*args, **kwargs)
 
     def options(self, **options: Any) -> "Unresolved":
-        """Give this task with options for its calls."""
+        """Return this task with options for its calls."""
         return Unresolved(self._path, lambda: self._resolve().options(**options))
 
     def __getitem__(self, name: str) -> "Unresolved":

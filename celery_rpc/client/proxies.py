@@ -138,7 +138,7 @@ class TaskProxy:
         return self._caller.send_many(self._target, arguments)
 
     def options(self, **options: Any) -> "TaskProxy":
-        """Give this task with options for its calls: timeout, priority, headers, countdown, ..."""
+        """Return this task with options for its calls: timeout, priority, headers, ..."""
         queue = options.get("queue")
         if (
             isinstance(queue, str)
@@ -149,11 +149,11 @@ class TaskProxy:
         return TaskProxy(self._with(options), self._caller)
 
     def s(self, *args: Any, **kwargs: Any) -> Any:
-        """Give a signature, to be part of a canvas; a parent's result is put before the args."""
+        """Return a signature, to be part of a canvas; a parent's result is put before the args."""
         return self._caller.signature(self._target, args, kwargs, immutable=False)
 
     def si(self, *args: Any, **kwargs: Any) -> Any:
-        """Give an immutable signature: a parent's result is not passed on to it."""
+        """Return an immutable signature: a parent's result is not passed on to it."""
         return self._caller.signature(self._target, args, kwargs, immutable=True)
 
     def signature(
@@ -163,7 +163,7 @@ class TaskProxy:
         immutable: bool = False,
         **options: Any,
     ) -> Any:
-        """Give a signature with options."""
+        """Return a signature with options."""
         return self._caller.signature(
             self._with(options), args or (), kwargs or {}, immutable=immutable
         )
@@ -171,15 +171,15 @@ class TaskProxy:
     subtask = signature
 
     def map(self, items: Iterable[Any]) -> Any:
-        """Give a canvas that calls the task with each item, one after the other in one worker."""
+        """Return a canvas that calls the task with each item, one after the other in one worker."""
         return self.s().map(items)
 
     def starmap(self, items: Iterable[Any]) -> Any:
-        """Give a canvas as of map(), whose items are tuples of arguments."""
+        """Return a canvas as of map(), whose items are tuples of arguments."""
         return self.s().starmap(items)
 
     def chunks(self, items: Iterable[Any], size: int) -> Any:
-        """Give a canvas that calls the task with tuples of arguments, so many in each message."""
+        """Return a canvas that calls the task with tuples of arguments, so many in each message."""
         return self.s().chunks(items, size)
 
     def _with(self, options: Mapping[str, Any]) -> Target:
@@ -241,14 +241,14 @@ class TaskProxy:
 
 
 def inspected(signature: TaskSignature) -> Any:
-    """Give a signature as Python's own; pydantic is loaded for that, and not before."""
+    """Return a signature as Python's own; pydantic is loaded for that, and not before."""
     from celery_rpc.validation.arguments import to_inspect
 
     return to_inspect(signature)
 
 
 def told(signature: TaskSignature, name: str) -> Iterator[str]:
-    """Give the paragraphs that a signature makes in help()."""
+    """Yield the paragraphs that a signature makes in help()."""
     yield f"{name}{inspected(signature)}"
     if signature.deprecated:
         yield f"Deprecated: {signature.deprecated}"
@@ -288,7 +288,7 @@ class Namespace:
         return self._caller.directory.errors_of(self._queue)
 
     def __getitem__(self, name: str) -> Any:
-        """Give the task or namespace of that name; any text is a name here, dots included."""
+        """Return the task or namespace of that name; any text is a name here, dots included."""
         if not isinstance(name, str):
             raise TypeError(f"a task's name is text, not {type(name).__name__}")
         full = self._prefix + name
@@ -336,7 +336,7 @@ class Namespace:
         return [*object.__dir__(self), *below]
 
     def __iter__(self) -> Iterator[str]:
-        """Give the full names of the tasks below."""
+        """Return the full names of the tasks below."""
         service = self._caller.directory.service(self._queue)
         own = f"{self._queue}.{self._prefix}"
         return iter([n for n in service.public if n.startswith((self._prefix, own))])
@@ -350,5 +350,5 @@ class Namespace:
 
 
 def queue_of(namespace: Namespace) -> str:
-    """Give the queue of a namespace, whose own attributes are tasks."""
+    """Return the queue of a namespace, whose own attributes are tasks."""
     return str(vars(namespace)["_queue"])

@@ -9,7 +9,7 @@ from celery_rpc.support.near import did_you_mean, near
 
 
 def paths(service: Service) -> Iterator[str]:
-    """Give every path of a service's tasks: the name, and the name without a leading queue."""
+    """Yield every path of a service's tasks: the name, and the name without a leading queue."""
     own = f"{service.queue}."
     for name in service.public:
         yield name
@@ -18,7 +18,7 @@ def paths(service: Service) -> Iterator[str]:
 
 
 def names_below(service: Service, prefix: str) -> list[str]:
-    """Give the attributes that a namespace offers; the others are reached by item."""
+    """Return the attributes that a namespace offers; the others are reached by item."""
     names: set[str] = set()
     for path in paths(service):
         name = path.removeprefix(prefix).partition(".")[0]
@@ -28,14 +28,14 @@ def names_below(service: Service, prefix: str) -> list[str]:
 
 
 def leads(service: Service, path: str) -> bool:
-    """Tell whether a path leads to a task, or to a namespace."""
+    """Return whether a path leads to a task, or to a namespace."""
     if find_task(service, path) is not None:
         return True
     return any(each.startswith(path + ".") for each in paths(service))
 
 
 def find_task(service: Service, path: str) -> TaskSpec | None:
-    """Give the task that a path names.
+    """Return the task that a path names.
 
     Raises:
         AmbiguousTask: there are two.
@@ -53,7 +53,7 @@ def find_task(service: Service, path: str) -> TaskSpec | None:
 
 
 def no_such_task(service: Service, path: str) -> NoSuchTask:
-    """Give the error for a name that a service does not have, with those that are near."""
+    """Return the error for a name that a service does not have, with those that are near."""
     like = near(path, paths(service))
     return NoSuchTask(
         f"service {service.queue!r} has no task {path!r}{did_you_mean(like)} "
@@ -66,7 +66,7 @@ def no_such_task(service: Service, path: str) -> NoSuchTask:
 
 
 def unescaped(attribute: str, reserved: frozenset[str]) -> str:
-    """Give the name that an attribute with a trailing underscore stands for.
+    """Return the name that an attribute with a trailing underscore stands for.
 
     ``class_`` is the task ``class``, and ``delay_`` below a task is the task ``delay``.
     """

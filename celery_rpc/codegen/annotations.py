@@ -81,7 +81,7 @@ class Annotator:
     allowance: Allowance = field(default_factory=Allowance)
 
     def read(self, schema: Mapping[str, Any], mode: Mode) -> ast.expr:
-        """Give the annotation of a schema; whatever it is, nothing is raised."""
+        """Return the annotation of a schema; whatever it is, nothing is raised."""
         self.allowance.begin()
         try:
             found = self._read(schema, mode, 0, ())
@@ -192,7 +192,7 @@ class Annotator:
         return self.imports.of("dict" if mode == "result" else "Mapping", key, value)
 
     def _union(self, members: Sequence[ast.expr]) -> ast.expr:
-        """Give ``A | B``; Any swallows the others, and None stands last."""
+        """Return ``A | B``; Any swallows the others, and None stands last."""
         flat = [part for member in members for part in parts_of(member)]
         by_text = {ast.unparse(part): part for part in flat}
         anything = next((by_text[text] for text in ("Any", "_Any") if text in by_text), None)
@@ -206,7 +206,7 @@ class Annotator:
     # ----- what older workers tell
 
     def read_text(self, text: str) -> ast.expr:
-        """Give an annotation that came as text, as far as it is made of builtin types."""
+        """Return an annotation that came as text, as far as it is made of builtin types."""
         try:
             if len(text) > MAX_TEXT:
                 raise ValueError(text)
@@ -252,14 +252,14 @@ class Annotator:
 
 
 def parts_of(annotation: ast.expr) -> list[ast.expr]:
-    """Give the members of a union."""
+    """Return the members of a union."""
     if isinstance(annotation, ast.BinOp):
         return [*parts_of(annotation.left), *parts_of(annotation.right)]
     return [annotation]
 
 
 def union(members: Sequence[ast.expr]) -> ast.expr:
-    """Give ``A | B | C``."""
+    """Return ``A | B | C``."""
     found = members[0]
     for member in members[1:]:
         found = ast.BinOp(found, ast.BitOr(), member)

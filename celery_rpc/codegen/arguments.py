@@ -52,7 +52,7 @@ class Parameters:
 
 
 def unknown(imports: Imports) -> Parameters:
-    """Give the parameters of a task of which only the name is known."""
+    """Return the parameters of a task of which only the name is known."""
     anything = imports.name("Any")
     return Parameters(more=Typed("args", anything), keywords=Typed("kwargs", anything), exact=False)
 
@@ -94,7 +94,7 @@ def read_guess(
 
 
 def can_be(parameters: Sequence[Parameter]) -> bool:
-    """Tell whether a method could have these parameters."""
+    """Return whether a method could have these parameters."""
     if not all(parameter_of(each.name) for each in parameters):
         return False
     try:
@@ -112,14 +112,14 @@ def read_parameter(each: Parameter, annotator: Annotator) -> Typed:
 
 
 def annotation_of(each: Parameter, annotator: Annotator, *, exact: bool) -> ast.expr:
-    """Give a parameter's type: of its schema, or of what its annotation says as text."""
+    """Return a parameter's type: of its schema, or of what its annotation says as text."""
     if each.schema or (exact and each.annotation):
         return annotator.read(each.schema, "argument")
     return annotator.read_text("" if exact else each.annotation)
 
 
 def shown_default(text: str, annotation: ast.expr) -> ast.expr:
-    """Give a default that says something and is of the parameter's type; else ``...``."""
+    """Return a default that says something and is of the parameter's type; else ``...``."""
     try:
         value = ast.literal_eval(text) if len(text) <= LONGEST_DEFAULT else ...
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
@@ -128,7 +128,7 @@ def shown_default(text: str, annotation: ast.expr) -> ast.expr:
 
 
 def fits(value: Any, annotation: ast.expr) -> bool:
-    """Tell whether a plain value is of an annotation's type, as far as that is easily told."""
+    """Return whether a plain value is of an annotation's type, as far as that is easily told."""
     kinds = {bool: ("bool",), int: ("int", "float"), float: ("float",), str: ("str",)}
     wanted = ("None",) if value is None else kinds.get(type(value), ())
     if isinstance(value, float) and value != value:
@@ -141,7 +141,7 @@ def fits(value: Any, annotation: ast.expr) -> bool:
 
 
 def to_arguments(parameters: Parameters, *, itself: bool = True) -> ast.arguments:
-    """Give the arguments of a method."""
+    """Return the arguments of a method."""
     first = [each for each in parameters.positional if each.positional_only]
     rest = [each for each in parameters.positional if not each.positional_only]
     own = [ast.arg("self")] if itself else []
@@ -162,7 +162,7 @@ def to_argument(each: Typed) -> ast.arg:
 
 
 def tuples_of(parameters: Parameters, imports: Imports) -> ast.expr:
-    """Give the type of the tuples that are all arguments of a call; Never where none can be."""
+    """Return the type of the tuples that are all arguments of a call; Never where none can be."""
     if any(each.default is None for each in parameters.keyword_only):
         return imports.name("Never")
     total = len(parameters.positional)
@@ -194,7 +194,7 @@ class Form:
 
 
 def forms_of(parameters: Parameters, imports: Imports) -> list[Form]:
-    """Give the overloads of ``s()``, of which the first that fits decides.
+    """Return the overloads of ``s()``, of which the first that fits decides.
 
     Celery puts the value of the task before in front of the arguments (celery/canvas.py,
     ``Signature._merge``): so ``add.s(5)`` is ``add(value, 5)``, and its 5 is the second parameter.
@@ -227,7 +227,7 @@ def _without_first(parameters: Parameters, count: int) -> Parameters:
 
 
 def _shifted(parameters: Parameters, number: int) -> Form:
-    """Give the form with so many positional arguments that it is complete with or without another.
+    """Return the form that has enough positional arguments with or without another.
 
     Each of them is one parameter now and the next one in a chain, and has to fit both; where it is
     plain that none does both, it is taken for what it is in a chain.
@@ -271,12 +271,12 @@ def _variadic(parameters: Parameters, imports: Imports) -> list[Form]:
 
 
 def by_keyword(parameters: Sequence[Typed]) -> list[Typed]:
-    """Give those that can be named, to be named."""
+    """Return those that can be named, to be named."""
     return [each for each in parameters if not each.positional_only]
 
 
 def either(one: ast.expr, other: ast.expr) -> ast.expr:
-    """Give the type that both fit into."""
+    """Return the type that both fit into."""
     members: Mapping[str, ast.expr] = {
         ast.unparse(part): part for part in [*parts_of(one), *parts_of(other)]
     }
@@ -293,13 +293,13 @@ CONTAINERS = frozenset({"list", "tuple", "set", "Set", "dict", "Mapping", "Seque
 
 
 def are_apart(one: ast.expr, other: ast.expr) -> bool:
-    """Tell whether it is certain that no value is of both types."""
+    """Return whether it is certain that no value is of both types."""
     here, there = families_of(one), families_of(other)
     return bool(here and there) and not here & there
 
 
 def families_of(annotation: ast.expr) -> frozenset[str]:
-    """Give the families of a type's members; none where they are not known."""
+    """Return the families of a type's members; none where they are not known."""
     found = {family_of(part) for part in parts_of(annotation)}
     return frozenset() if "" in found else frozenset(found)
 

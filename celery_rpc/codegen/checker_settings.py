@@ -7,7 +7,7 @@ from typing import Any
 
 
 def missing_settings(project: Path, folder: str) -> dict[str, str]:
-    """Give the lines that a project lacks: ``mypy`` or ``pyright`` -> the line, and where it goes.
+    """Return the lines that a project lacks: ``mypy`` or ``pyright`` -> the line, and its place.
 
     Args:
         project: the folder in which the type checkers are started.
@@ -23,7 +23,7 @@ def missing_settings(project: Path, folder: str) -> dict[str, str]:
 
 
 def pyproject(project: Path) -> dict[str, Any]:
-    """Give the [tool] table; empty where there is none that can be read."""
+    """Return the [tool] table; empty where there is none that can be read."""
     try:
         tool: dict[str, Any] = tomllib.loads((project / "pyproject.toml").read_text())["tool"]
     except (OSError, ValueError, KeyError):
@@ -32,7 +32,7 @@ def pyproject(project: Path) -> dict[str, Any]:
 
 
 def has_mypy(project: Path, tool: dict[str, Any], folder: str) -> bool:
-    """Tell whether mypy looks into the folder; the first file that it reads decides."""
+    """Return whether mypy looks into the folder; the first file that it reads decides."""
     for name in ("mypy.ini", ".mypy.ini"):
         text = text_of(project / name)
         if text:
@@ -43,7 +43,7 @@ def has_mypy(project: Path, tool: dict[str, Any], folder: str) -> bool:
 
 
 def has_pyright(project: Path, tool: dict[str, Any], folder: str) -> bool:
-    """Tell whether pyright looks into the folder; ``typings`` it looks into anyway."""
+    """Return whether pyright looks into the folder; ``typings`` it looks into anyway."""
     text = text_of(project / "pyrightconfig.json")
     if text:
         found = re.search(r'"stubPath"\s*:\s*"([^"]*)"', text)
@@ -54,7 +54,7 @@ def has_pyright(project: Path, tool: dict[str, Any], folder: str) -> bool:
 
 
 def names(places: Any, folder: str) -> bool:
-    """Tell whether one of these is the folder."""
+    """Return whether one of these is the folder."""
     wanted = Path(folder)
     cleaned = (str(each).replace("$MYPY_CONFIG_FILE_DIR/", "").strip() for each in places)
     return any(each and Path(each) == wanted for each in cleaned)

@@ -63,7 +63,7 @@ def probe(folder: Path, module: str, name: str, files: Sequence[str] = ()) -> li
 
 
 def program_of(module: str, name: str) -> str:
-    """Give a program that uses the stubs as their user would."""
+    """Return a program that uses the stubs as their user would."""
     if name == "Services":
         return "from celery_rpc import connect\n\nclient = connect()\nreveal_type(client)\n"
     head = f"from {module} import {name}\n\n\n"
@@ -71,7 +71,7 @@ def program_of(module: str, name: str) -> str:
 
 
 def find(checker: str) -> str | None:
-    """Give the path of a type checker: beside this Python, or else on $PATH."""
+    """Return the path of a type checker: beside this Python, or else on $PATH."""
     beside = Path(sys.executable).with_name(checker)
     return str(beside) if beside.is_file() else shutil.which(checker)
 

@@ -41,11 +41,11 @@ class Imports:
         self._made: dict[tuple[object, ...], ast.expr] = {}
 
     def beside(self, homes: Mapping[str, str]) -> "Imports":
-        """Give the imports of another module."""
+        """Return the imports of another module."""
         return Imports(self._shadowed, homes)
 
     def name(self, name: str) -> ast.Name:
-        """Give a type: one whose home is known, a builtin, or a class of this module."""
+        """Return a type: one whose home is known, a builtin, or a class of this module."""
         if name not in self._names:
             self._names[name] = self._imported(name)
         return self._names[name]
@@ -63,7 +63,7 @@ class Imports:
         self._used.setdefault(self._homes[name], {})[name] = name
 
     def of(self, name: str, *arguments: ast.expr) -> ast.expr:
-        """Give a type with arguments: ``list[int]``."""
+        """Return a type with arguments: ``list[int]``."""
         key: tuple[str | int, ...] = (
             name,
             *map(id, arguments),
@@ -74,7 +74,7 @@ class Imports:
         return self._made[key]
 
     def statements(self) -> list[ast.stmt]:
-        """Give the import statements, sorted."""
+        """Return the import statements, sorted."""
         return [
             ast.ImportFrom(module, [ast.alias(name, names[name]) for name in sorted(names)], 0)
             for module, names in sorted(self._used.items(), key=_order)

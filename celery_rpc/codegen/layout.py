@@ -20,7 +20,7 @@ class Layout:
         self._written: dict[int, str] = {}
 
     def block(self, statements: Iterable[ast.stmt], indent: str) -> Iterator[str]:
-        """Give the lines of statements, with an empty one around each class."""
+        """Yield the lines of statements, with an empty one around each class."""
         previous: ast.stmt | None = None
         for statement in statements:
             if previous is not None and separated(previous, statement):
@@ -76,7 +76,7 @@ class Layout:
             yield from self.lines(node.body[0], indent + INDENT)
 
     def _arguments(self, arguments: ast.arguments) -> Iterator[str]:
-        """Give each parameter by itself."""
+        """Write each parameter on a line of its own."""
         positional = [*arguments.posonlyargs, *arguments.args]
         required = len(positional) - len(arguments.defaults)
         for number, each in enumerate(positional):
@@ -120,7 +120,7 @@ def is_dots(statement: ast.stmt) -> bool:
 
 
 def separated(previous: ast.stmt, statement: ast.stmt) -> bool:
-    """Tell whether an empty line belongs between two statements."""
+    """Return whether an empty line belongs between two statements."""
     kinds = {type(previous), type(statement)}
     if ast.ClassDef in kinds:
         return True

@@ -60,12 +60,12 @@ class Model:
         return name in self.schema.get("required", ())
 
     def is_there(self, name: str, mode: Mode) -> bool:
-        """Tell whether a field is always there: in a result, one with a default is."""
+        """Return whether a field is always there: in a result, one with a default is."""
         return self.is_required(name) or (mode == "result" and has_default(self.fields[name]))
 
     @property
     def has_defaults(self) -> bool:
-        """Tell whether arguments may lack what results have, in it or in what it is made of."""
+        """Return whether arguments may lack what results have, in it or in what it is made of."""
         definitions = self.closures.definitions
         closure = [definitions[name] for name in self.closures.reached([self.key[0]])]
         return any(
@@ -137,7 +137,7 @@ class ModelBook:
         }
 
     def _kind_of(self, schema: Schema) -> Kind | Literal["literal"] | None:
-        """Say what becomes of a definition; None: it is read in place."""
+        """Return what becomes of a definition; None: it is read in place."""
         if isinstance(schema.get("enum"), list):
             return "literal"
         properties = schema.get("properties")
@@ -160,7 +160,7 @@ class ModelBook:
                         )
 
     def name_all(self, namer: Namer) -> None:
-        """Give each model its name."""
+        """Name each model."""
         for model in self.models.values():
             model.name = namer.take(camel(model.key[0]))
         for model in self.models.values():
@@ -170,18 +170,18 @@ class ModelBook:
                 model.dict_name = namer.take(f"{model.name}Input")
 
     def names(self) -> list[str]:
-        """Give the names of all classes, sorted."""
+        """Return the names of all classes, sorted."""
         named = ((model.name, model.dict_name) for model in self.models.values())
         return sorted(name for names in named for name in names if name)
 
     def find(self, name: str, definitions: Mapping[str, Schema]) -> Model | None:
-        """Give the model of a definition, if it has one."""
+        """Return the model of a definition, if it has one."""
         if name not in definitions:
             return None
         return self.models.get(self.closures_of(definitions).key(name))
 
     def classes(self) -> dict[str, dict[str, str]]:
-        """Give the names of the classes that results are made of: queue -> definition -> class."""
+        """Return the names of the classes of results: queue -> definition -> class."""
         found = {
             queue: {
                 name: models[0].name
@@ -197,7 +197,7 @@ class ModelBook:
     def annotator(
         self, imports: Imports, definitions: Mapping[str, Schema], gap: Callable[[str], object]
     ) -> Annotator:
-        """Give what reads the schemas that use these definitions."""
+        """Return what reads the schemas that use these definitions."""
 
         def named(name: str, mode: Mode) -> list[ast.expr] | None:
             model = self.find(name, definitions)
@@ -307,7 +307,7 @@ class ModelWriter:
 
 
 def container_of(schema: Schema) -> str:
-    """Give the class of an empty list."""
+    """Return the class of an empty list."""
     return (
         "tuple"
         if schema.get("format") == "tuple"
@@ -318,7 +318,7 @@ def container_of(schema: Schema) -> str:
 
 
 def unfit(model: Model) -> str:
-    """Say why a definition can be no class; empty where it can."""
+    """Return why a definition can be no class; empty where it can."""
     for name, schema in model.fields.items():
         if parameter_of(name) is None or name.startswith("_"):
             return f"{name[:80]!r} can be no attribute"
@@ -330,7 +330,7 @@ def unfit(model: Model) -> str:
 
 
 def has_plain_default(schema: Any) -> bool:
-    """Tell whether the default of a field can be written down as it is."""
+    """Return whether the default of a field can be written down as it is."""
     if not isinstance(schema, Mapping) or "default" not in schema:
         return False
     default = schema["default"]
@@ -344,7 +344,7 @@ def has_plain_default(schema: Any) -> bool:
 
 
 def signatures_of(catalog: Catalog) -> Iterator[tuple[str, str, TaskSignature]]:
-    """Give every signature that is known, with its queue and task, sorted."""
+    """Yield every signature that is known, with its queue and task, sorted."""
     for queue in sorted(catalog):
         public = catalog[queue].public
         for task in sorted(public):

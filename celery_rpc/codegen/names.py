@@ -39,29 +39,29 @@ TAKEN = frozenset(
 
 
 def is_plain(name: str) -> bool:
-    """Tell whether a name is an identifier in ASCII: no two of them look the same."""
+    """Return whether a name is an identifier in ASCII: no two of them look the same."""
     return len(name) <= MAX_LENGTH and name.isascii() and name.isidentifier()
 
 
 def is_free(module: str) -> bool:
-    """Tell whether a module may be called so: it can be imported, and nothing else is."""
+    """Return whether a module may be called so: it can be imported, and nothing else is."""
     return is_plain(module) and not module.startswith(("_", "celery_rpc")) and module not in TAKEN
 
 
 def is_part(module: str) -> bool:
-    """Tell whether a module is one of those that a large registry is made of."""
+    """Return whether a module is one of those that a large registry is made of."""
     return is_plain(module) and module.startswith(f"{REGISTRY}_")
 
 
 def attribute_of(name: str, reserved: Collection[str]) -> str | None:
-    """Give the attribute by which a name is reached; None: by item alone."""
+    """Return the attribute by which a name is reached; None: by item alone."""
     if not is_plain(name) or name.startswith("_"):
         return None
     return f"{name}_" if keyword.iskeyword(name) or name in reserved else name
 
 
 def parameter_of(name: str) -> str | None:
-    """Give a parameter's name; None where no method could have it: it is never changed."""
+    """Return a parameter's name; None where no method could have it: it is never changed."""
     if not is_plain(name) or keyword.iskeyword(name):
         return None
     # Two underscores at the front are mangled in a class, and ``self`` is there already.
@@ -69,7 +69,7 @@ def parameter_of(name: str) -> str | None:
 
 
 def camel(*parts: str) -> str:
-    """Give a class's name made of words: billing.add_all is BillingAddAll."""
+    """Return a class's name made of words: billing.add_all is BillingAddAll."""
     words = (word for part in parts for word in _WORDS.findall(part))
     joined = "".join(word[0].upper() + word[1:] for word in words)[:MAX_LENGTH]
     return joined if joined[:1].isalpha() else f"T{joined}"
@@ -82,7 +82,7 @@ class Namer:
         self._taken = {*taken, *BUILTINS, *keyword.kwlist}
 
     def take(self, wanted: str) -> str:
-        """Give the name, or else the name with a number that makes it another."""
+        """Return the name, or else the name with a number that makes it another."""
         name, number = wanted, 2
         while name in self._taken:
             name, number = f"{wanted}{number}", number + 1

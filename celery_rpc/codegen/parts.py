@@ -72,6 +72,6 @@ def together(writer: Writer, body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def names_of(attributes: Iterable[str]) -> Mapping[str, str]:
-    """Give the modules of queues, which differ in more than the case of their letters."""
+    """Return the modules of queues, which differ in more than the case of their letters."""
     namer = Namer([MODELS])
     return {each: namer.take(f"{REGISTRY}_{each.lower()[:MAX_STEM]}") for each in attributes}

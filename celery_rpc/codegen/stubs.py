@@ -76,7 +76,7 @@ def module_of(catalog: Catalog, *, name: str, models: Kind = "typeddict") -> Wri
 
 
 def trusted(catalog: Catalog, report: Report) -> Catalog:
-    """Give a catalog of which every signature is one; others are known by name alone."""
+    """Return a catalog of which every signature is one; others are known by name alone."""
     return replace(
         catalog,
         services={
@@ -131,7 +131,7 @@ class Writer:
         return cls(catalog, name, report, book, tree, namer, Imports(shadows(book, tree)))
 
     def beside(self, homes: Mapping[str, str]) -> "Writer":
-        """Give what writes another module, with no class of the same name.
+        """Return what writes another module, with no class of the same name.
 
         Args:
             homes: the modules that have the classes which are not in it.
@@ -229,7 +229,7 @@ class Writer:
         return field_of(node.attribute, ast.Name(name))
 
     def _types(self, queue: str, spec: TaskSpec) -> tuple[Parameters, ast.expr]:
-        """Give the parameters and the result of a task."""
+        """Return the parameters and the result of a task."""
         signature = spec.signature
         if signature is None:
             return unknown(self.imports), self.imports.name("Any")
@@ -265,7 +265,7 @@ class Writer:
 
 
 def shadows(book: ModelBook, tree: Node) -> frozenset[str]:
-    """Give what classes of the module call their attributes: within them it hides types."""
+    """Return what classes of the module call their attributes: within them it hides types."""
     fields = {name for model in book.models.values() for name in model.fields}
     below = {name for node in tree if node.task is not None for name in node.children}
     return frozenset({*fields, *below})

@@ -31,7 +31,7 @@ def documented(
     body: Sequence[ast.stmt],
     decorators: Sequence[ast.expr] = (),
 ) -> ast.ClassDef:
-    """Give a class with a docstring, if there is one."""
+    """Return a class with a docstring, if there is one."""
     lines = [*([docstring(doc, 4)] if doc.strip() else []), *body]
     return ast.ClassDef(
         name, list(bases), [], lines or [ast.Expr(ast.Constant(...))], list(decorators)
@@ -39,7 +39,7 @@ def documented(
 
 
 def docstring(doc: str, indent: int) -> ast.stmt:
-    """Give a docstring whose lines stand below one another."""
+    """Return a docstring whose lines stand below one another."""
     lines = inspect.cleandoc(doc.expandtabs(4)).splitlines() or [""]
     text = "\n".join(f"{' ' * indent}{line.rstrip()}" if line.strip() else "" for line in lines)
     if len(lines) > 1:
@@ -48,7 +48,7 @@ def docstring(doc: str, indent: int) -> ast.stmt:
 
 
 def field_of(name: str, annotation: ast.expr, default: ast.expr | None = None) -> ast.stmt:
-    """Give ``name: annotation = default``."""
+    """Return ``name: annotation = default``."""
     return ast.AnnAssign(ast.Name(name), annotation, default, simple=1)
 
 
@@ -61,14 +61,14 @@ def function(
     decorators: Sequence[ast.expr] = (),
     is_async: bool = False,
 ) -> ast.stmt:
-    """Give a method of a stub, which has no body; a docstring is shown where it is called."""
+    """Return a method of a stub, which has no body; a docstring is shown where it is called."""
     kind = ast.AsyncFunctionDef if is_async else ast.FunctionDef
     body = [docstring(doc, 8) if doc.strip() else ast.Expr(ast.Constant(...))]
     return kind(name, arguments, body, list(decorators), returns, lineno=0)
 
 
 def is_source(node: ast.ImportFrom) -> bool:
-    """Tell whether a generated module may import from there: from its own parts, too."""
+    """Return whether a generated module may import from there: from its own parts, too."""
     module = node.module or ""
     return not node.level and (module in SOURCES or is_part(module))
 

@@ -52,7 +52,7 @@ class Node:
 
 
 def tree_of(catalog: Catalog, report: Report) -> Node:
-    """Give the tree of a catalog; what no attribute leads to is reported."""
+    """Return the tree of a catalog; what no attribute leads to is reported."""
     root = Node()
     for queue in sorted(catalog):
         service = catalog[queue]
@@ -67,7 +67,7 @@ def tree_of(catalog: Catalog, report: Report) -> Node:
 
 
 def path_of(service: Service, name: str) -> str:
-    """Give the shortest path that names a task and no other."""
+    """Return the shortest path that names a task and no other."""
     short = name.removeprefix(f"{service.queue}.")
     return name if short != name and short in service.tasks else short
 

@@ -18,7 +18,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def wheel_of(name: str, files: Mapping[str, str]) -> tuple[str, bytes]:
-    """Give the name and the content of a wheel; its version is made of what it holds.
+    """Return the name and the content of a wheel; its version is made of what it holds.
 
     A module without a run-time half becomes a stub package (PEP 561).
 
@@ -46,7 +46,7 @@ def wheel_of(name: str, files: Mapping[str, str]) -> tuple[str, bytes]:
 
 
 def packaged(files: Mapping[str, str]) -> dict[str, str]:
-    """Give the files as those of packages: a stub alone goes into a package of stubs."""
+    """Return the files as those of packages: a stub alone goes into a package of stubs."""
     modules = {path.rpartition(".")[0] for path in files if path.endswith(".py")}
     found: dict[str, str] = {}
     for path, text in sorted(files.items()):
@@ -56,7 +56,7 @@ def packaged(files: Mapping[str, str]) -> dict[str, str]:
 
 
 def record(content: Mapping[str, bytes], own: str) -> bytes:
-    """Give the list of all files with their hashes."""
+    """Return the list of all files with their hashes."""
     lines = [f"{path},sha256={hash_of(data)},{len(data)}" for path, data in sorted(content.items())]
     return "\n".join([*lines, f"{own},,", ""]).encode()
 
@@ -66,7 +66,7 @@ def hash_of(data: bytes) -> str:
 
 
 def zipped(content: Mapping[str, bytes]) -> bytes:
-    """Give a zip file that holds nothing of this moment or this machine."""
+    """Return a zip file that holds nothing of this moment or this machine."""
     buffer = BytesIO()
     with ZipFile(buffer, "w", ZIP_DEFLATED) as archive:
         for path, data in sorted(

@@ -27,7 +27,7 @@ def digest(text: str) -> str:
 
 
 def is_ours(text: str) -> bool:
-    """Tell whether a file is as it was written."""
+    """Return whether a file is as it was written."""
     head, _, body = text.partition("\n")
     return head == f"{MARK}{digest(body)}"
 
@@ -59,7 +59,7 @@ class Folder:
         return stale
 
     def left_over(self, files: Collection[str]) -> list[str]:
-        """Give the parts of a registry that were written once and are none of the files now.
+        """Return the parts of a registry that were written once and are none of the files now.
 
         Raises:
             CodegenError: one was changed since it was written.
@@ -72,7 +72,7 @@ class Folder:
         return [name for name in found if self._is_left(self.target(name))]
 
     def _is_left(self, target: Path) -> bool:
-        """Tell whether a file was written by this; one of somebody else is not in the way."""
+        """Return whether a file was written by this; one of somebody else is not in the way."""
         if target.is_symlink() or not target.is_file():
             return False
         found = read(target) or ""
@@ -93,7 +93,7 @@ class Folder:
                 raise CodegenError(f"{target} cannot be deleted: {error.strerror}") from error
 
     def differences(self, files: Mapping[str, str | None]) -> Iterator[str]:
-        """Give the lines of a diff from what is there to what would be; None: would be deleted."""
+        """Yield the lines of a diff from what is there to what would be; None: would be deleted."""
         for name, text in files.items():
             target = self.target(name)
             yield from difflib.unified_diff(
@@ -105,7 +105,7 @@ class Folder:
             )
 
     def target(self, name: str) -> Path:
-        """Give the path of a file.
+        """Return the path of a file.
 
         Raises:
             CodegenError: the name leads elsewhere.

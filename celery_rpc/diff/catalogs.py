@@ -14,7 +14,7 @@ NAMED = 10
 
 
 def diff(old: Catalog, new: Catalog) -> list[Change]:
-    """Give what differs between two catalogs, by queue and task.
+    """Return what differs between two catalogs, by queue and task.
 
     Workers, docstrings and versions are no part of what is compared.
     """
@@ -41,7 +41,7 @@ def change(
     text: str = "",
     effects: Effects | None = None,
 ) -> Change:
-    """Give a change, with the effects of its rule unless it is told others."""
+    """Return a change, with the effects of its rule unless it is told others."""
     return Change(rule, queue, task, where, text, RULES[rule].taken if effects is None else effects)
 
 
@@ -70,7 +70,7 @@ def _queue(old: Service, new: Service) -> Iterator[Change]:
 
 
 def binding(service: Service) -> str:
-    """Say how a queue is bound."""
+    """Return how a queue is bound."""
     address = service.address
     exchange = f"{service.exchange_type} exchange {address.exchange or '(default)'}"
     return f"{exchange} by {address.routing_key or service.queue!r}"
@@ -93,7 +93,7 @@ def public_of(catalog: Catalog, queue: str) -> set[str]:
 
 
 def homes(catalog: Catalog, task: str, but: Catalog) -> list[str]:
-    """Give the queues of a catalog that have a task which they had not in another."""
+    """Return the queues of a catalog that have a task which they had not in another."""
     return [
         queue
         for queue in sorted(catalog)
@@ -124,7 +124,7 @@ def listed(names: list[str]) -> str:
 
 
 def task_differences(old: TaskSpec, new: TaskSpec) -> Iterator[Difference]:
-    """Give what differs between two versions of a task."""
+    """Yield what differs between two versions of a task."""
     if old.replies and new.replies and old.replies != new.replies:
         effects = NOBODY if new.answers else None  # who listens to the old backend still can
         yield _task("BACKEND_CHANGED", f"{old.replies} -> {new.replies}", effects)
@@ -148,7 +148,7 @@ def _task(rule: str, text: str, effects: Effects | None = None) -> Difference:
 
 
 def signature_differences(old: TaskSignature, new: TaskSignature) -> Iterator[Difference]:
-    """Give what differs between two signatures."""
+    """Yield what differs between two signatures."""
     if new.deprecated and not old.deprecated:
         yield _task("DEPRECATED", new.deprecated)
     walk = Walk()

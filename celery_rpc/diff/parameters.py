@@ -21,7 +21,7 @@ Pair = tuple[Parameter, Parameter]
 def parameter_differences(
     old: TaskSignature, new: TaskSignature, walk: Walk
 ) -> Iterator[Difference]:
-    """Give what differs between the parameters of two versions of a task."""
+    """Yield what differs between the parameters of two versions of a task."""
     pairs = paired(old.parameters, new.parameters)
     was, now = [one.name for one, _ in pairs], [other.name for _, other in pairs]
     for parameter in old.parameters:
@@ -37,7 +37,7 @@ def parameter_differences(
 
 
 def paired(old: Sequence[Parameter], new: Sequence[Parameter]) -> list[Pair]:
-    """Give the parameters that correspond: by name, by kind, or by what was renamed."""
+    """Return the parameters that correspond: by name, by kind, or by what was renamed."""
     names = {each.name: each for each in new}
     places = places_of(old), places_of(new)
     found = {each.name: names[each.name] for each in old if each.name in names}
@@ -93,7 +93,7 @@ def removed(parameter: Parameter, old: TaskSignature, new: TaskSignature) -> Dif
 
 
 def absorbed(parameter: Parameter, old: TaskSignature, new: TaskSignature) -> bool:
-    """Tell whether ``**kwargs`` takes what the parameter took."""
+    """Return whether ``**kwargs`` takes what the parameter took."""
     if parameter.kind != "keyword_only":
         return False
     return any(

@@ -44,7 +44,7 @@ class Type:
     definitions: Definitions = field(default_factory=dict[str, Schema])
 
     def part(self, schema: Any) -> "Type":
-        """Give a part of it, or what is made of its parts."""
+        """Return a part of it, or what is made of its parts."""
         return Type(schema, self.definitions)
 
     @property
@@ -61,7 +61,7 @@ class Type:
 
 
 def relation(old: Type, new: Type, budget: Budget | None = None) -> Relation:
-    """Tell how a type has changed."""
+    """Return how a type has changed."""
     if old == new:
         return Relation.SAME
     wider, narrower = is_subtype(old, new, budget), is_subtype(new, old, budget)
@@ -75,7 +75,7 @@ def relation(old: Type, new: Type, budget: Budget | None = None) -> Relation:
 
 
 def is_subtype(one: Type, other: Type, budget: Budget | None = None) -> Verdict:
-    """Tell whether each value of one type is a value of the other.
+    """Return whether each value of one type is a value of the other.
 
     A class is taken to give what it declares and nothing else, though it may accept more: so it
     is with pydantic's models, TypedDicts and dataclasses, unless they say otherwise.
@@ -84,7 +84,7 @@ def is_subtype(one: Type, other: Type, budget: Budget | None = None) -> Verdict:
 
 
 def every(verdicts: Iterable[Verdict]) -> Verdict:
-    """Tell whether all are true; one that is false decides, whatever is open."""
+    """Return whether all are true; one that is false decides, whatever is open."""
     found: Verdict = True
     for verdict in verdicts:
         if verdict is False:
@@ -308,7 +308,7 @@ def size_of(kind: Type) -> int:
 
 
 def options(kind: Type) -> Iterator[Type]:
-    """Give the alternatives of a type: one, unless it is a union, an enum or a bool."""
+    """Yield the alternatives of a type: one, unless it is a union, an enum or a bool."""
     schema = kind.schema
     for name in ("anyOf", "oneOf"):
         if name in schema and len(schema) == 1:
@@ -327,7 +327,7 @@ def options(kind: Type) -> Iterator[Type]:
 
 
 def kind_of(kind: Type) -> str | None:
-    """Give the JSON type of an alternative, or None where it says none."""
+    """Return the JSON type of an alternative, or None where it says none."""
     schema = kind.schema
     if "const" in schema:
         return CONSTANTS.get(type(schema["const"]))
@@ -338,20 +338,20 @@ CONSTANTS = {bool: "boolean", int: "integer", float: "number", str: "string", ty
 
 
 def same_value(schema: Schema, value: Any) -> Verdict:
-    """Tell whether an alternative is one value alone."""
+    """Return whether an alternative is one value alone."""
     if "const" in schema:
         return type(schema["const"]) is type(value) and schema["const"] == value
     return schema == {"type": "null"} and value is None
 
 
 def item(kind: Type, place: int) -> Type:
-    """Give the type of a list's item."""
+    """Return the type of a list's item."""
     fixed = kind.schema.get("prefixItems", ())
     return kind.part(fixed[place] if place < len(fixed) else kind.schema.get("items", {}))
 
 
 def sizes(schema: Schema) -> tuple[float, float]:
-    """Give how few and how many properties an object may have."""
+    """Return how few and how many properties an object may have."""
     least = max(schema.get("minProperties", 0), len(schema.get("required", ())))
     most = schema.get("maxProperties", inf)
     if rest_of(Type(schema)).schema is False:
@@ -360,7 +360,7 @@ def sizes(schema: Schema) -> tuple[float, float]:
 
 
 def property_of(kind: Type, name: str) -> Type:
-    """Give the type of an object's property."""
+    """Return the type of an object's property."""
     properties = kind.schema.get("properties", {})
     if name in properties:
         return kind.part(properties[name])
@@ -368,6 +368,6 @@ def property_of(kind: Type, name: str) -> Type:
 
 
 def rest_of(kind: Type) -> Type:
-    """Give the type of the properties that an object has beside those that it names."""
+    """Return the type of the properties that an object has beside those that it names."""
     default: Any = False if "properties" in kind.schema else {}
     return kind.part(kind.schema.get("additionalProperties", default))

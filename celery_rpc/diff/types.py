@@ -45,7 +45,7 @@ class Difference:
 
 
 def to_difference(name: str, spot: Spot, text: str, effects: Effects | None = None) -> Difference:
-    """Give what a rule says, with the effects that it has on this side."""
+    """Return what a rule says, with the effects that it has on this side."""
     usual = RULES[name].taken if spot.side == "taken" else RULES[name].given
     told = usual if effects is None else effects
     return Difference(name, spot.where, text, told, spot.model)
@@ -61,7 +61,7 @@ class Walk:
         self._left = 2 * BUDGET
 
     def differences(self, old: Type, new: Type, spot: Spot) -> Iterator[Difference]:
-        """Give the differences between two types."""
+        """Yield the differences between two types."""
         if old.reference and new.reference:
             pair = (old.reference, new.reference, spot.side)
             if pair in self._seen:
@@ -160,17 +160,17 @@ class Walk:
 
 
 def is_object(kind: Type) -> bool:
-    """Tell whether a type names its properties."""
+    """Return whether a type names its properties."""
     return isinstance(kind.schema, Mapping) and "properties" in kind.schema
 
 
 def required(kind: Type) -> frozenset[str]:
-    """Give the properties that must be there."""
+    """Return the properties that must be there."""
     return frozenset(kind.schema.get("required", ()))
 
 
 def constants(kind: Type) -> dict[str, Any] | None:
-    """Give the values of an enum or Literal by their text; None for any other type."""
+    """Return the values of an enum or Literal by their text; None for any other type."""
     if not isinstance(kind.schema, Mapping):
         return None
     if "const" in kind.schema:
@@ -181,7 +181,7 @@ def constants(kind: Type) -> dict[str, Any] | None:
 
 
 def paired_parts(old: Type, new: Type) -> list[tuple[Type, Type]] | None:
-    """Give the parts that correspond, where two types are built alike; None where they are not."""
+    """Return the parts that correspond where two types are built alike; None elsewhere."""
     one, other = old.schema, new.schema
     if not (isinstance(one, Mapping) and isinstance(other, Mapping)) or one.keys() != other.keys():
         return None
@@ -198,7 +198,7 @@ def paired_parts(old: Type, new: Type) -> list[tuple[Type, Type]] | None:
 
 
 def paired(old: Type, new: Type, keyword: str) -> list[tuple[Type, Type]] | None:
-    """Give the parts that stand under one keyword, each with the one that it was before."""
+    """Return the parts that stand under one keyword, each with the one that it was before."""
     one, other = old.schema[keyword], new.schema[keyword]
     if keyword in ("anyOf", "oneOf"):
         before = {key_of(old.part(each)): old.part(each) for each in one}
@@ -216,7 +216,7 @@ def paired(old: Type, new: Type, keyword: str) -> list[tuple[Type, Type]] | None
 
 
 def key_of(kind: Type) -> str:
-    """Give by what an alternative of a union is found again."""
+    """Return by what an alternative of a union is found again."""
     if kind.reference:
         return f"$ref {kind.reference}"
     kind = kind.resolved()
@@ -230,7 +230,7 @@ def key_of(kind: Type) -> str:
 
 
 def shown(kind: Type) -> str:
-    """Say a type in a few words."""
+    """Describe a type in a few words."""
     schema = kind.schema
     if kind.reference:
         return kind.reference

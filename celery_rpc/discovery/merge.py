@@ -26,7 +26,7 @@ MAX_DIAGNOSTICS = 200
 
 
 def unsigned(queue: str, spec: TaskSpec) -> TaskSpec:
-    """Give a task as its worker named it."""
+    """Return a task as its worker named it."""
     return spec
 
 
@@ -60,7 +60,7 @@ def merge(
 
 
 def extended(live: Catalog, saved: Catalog) -> Catalog:
-    """Give what live workers say, and of a saved catalog what they do not speak of.
+    """Return what live workers say, and of a saved catalog what they do not speak of.
 
     A service that answers has the tasks that its workers have; the saved signature of one serves
     where they publish none. A service that nobody answers for is as it was saved.
@@ -75,7 +75,7 @@ def extended(live: Catalog, saved: Catalog) -> Catalog:
 
 
 def signed_by(known: Service, spec: TaskSpec) -> TaskSpec:
-    """Give a task the signature that was saved, where its workers tell none, or the same later."""
+    """Return a task with the signature that was saved, if its workers publish none."""
     saved = known.tasks.get(spec.name)
     if saved is None or saved.signature is None or spec.level is Level.SCHEMA:
         return spec
@@ -90,7 +90,7 @@ def to_service(
     doubts: list[str],
     signed: Signed = unsigned,
 ) -> Service:
-    """Give the service behind one queue, from those who consume from it."""
+    """Return the service behind one queue, from those who consume from it."""
     first, queue = consumers[0]
     for report, other in consumers[1:]:
         if (other.exchange, other.routing_key) != (queue.exchange, queue.routing_key):
@@ -119,7 +119,7 @@ def to_service(
 def gathered(
     queue: str, reports: Sequence[WorkerReport]
 ) -> tuple[dict[str, TaskSpec], dict[str, set[str]], dict[str, Versions]]:
-    """Give what the first worker says of each task, who has it, and what others say differently."""
+    """Return what the first worker says of each task, who has it, and who differs."""
     tasks: dict[str, TaskSpec] = {}
     holders: dict[str, set[str]] = defaultdict(set)
     disputed: dict[str, Versions] = {}
@@ -135,7 +135,7 @@ def gathered(
 
 
 def prevailing(versions: Versions) -> TaskSpec:
-    """Give what most workers say of a task, of those that publish its signature if any does."""
+    """Return what most workers say of a task, of those that publish its signature if any does."""
     most = min(
         versions,
         key=lambda spec: (spec.digest is None, -len(versions[spec]), spec.digest or "", str(spec)),
@@ -146,13 +146,13 @@ def prevailing(versions: Versions) -> TaskSpec:
 
 
 def disputes(versions: Versions) -> list[str]:
-    """Say how workers differ on where the results of a task go."""
+    """Return how workers differ on where the results of a task go."""
     answers = sorted({f"{spec.replies}, ignored: {spec.silent}" for spec in versions})
     return [f"results go to {' and to '.join(answers)}"] if len(answers) > 1 else []
 
 
 def skew(queue: str, versions: Versions, signed: Signed) -> dict[str, frozenset[str]]:
-    """Give who publishes which signature of a task; nothing where all bind callers alike."""
+    """Return who publishes which signature of a task; nothing where all bind callers alike."""
     published = {spec: nodes for spec, nodes in versions.items() if spec.digest is not None}
     contracts = [contract(signed(queue, spec)) for spec in published]
     if all(each == contracts[0] for each in contracts):
@@ -164,7 +164,7 @@ def skew(queue: str, versions: Versions, signed: Signed) -> dict[str, frozenset[
 
 
 def contract(spec: TaskSpec) -> object:
-    """Give the part of a signature that binds its callers; where it is not known, what stands for
+    """Return the part of a signature that binds its callers; where it is not known, what stands for
     it.
     """
     if spec.signature is None:
@@ -175,7 +175,7 @@ def contract(spec: TaskSpec) -> object:
 def partial_tasks(
     holders: Mapping[str, set[str]], workers: frozenset[str]
 ) -> dict[str, frozenset[str]]:
-    """Give the tasks that not all workers of a queue have."""
+    """Return the tasks that not all workers of a queue have."""
     return {
         task: frozenset(nodes)
         for task, nodes in sorted(holders.items())

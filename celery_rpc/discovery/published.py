@@ -50,11 +50,11 @@ class Signatures:
         self._room = MAX_KEPT
 
     def settled(self, digest: str) -> bool:
-        """Tell whether asking for it would tell nothing new."""
+        """Return whether asking for it would tell nothing new."""
         return digest in self.known or digest in self.refused
 
     def of(self, queue: str, spec: TaskSpec) -> TaskSpec:
-        """Give a task with its signature, where that is known."""
+        """Return a task with its signature, where that is known."""
         if spec.signature is not None and spec.signature.exact:
             return spec
         if spec.digest is not None:
@@ -75,7 +75,7 @@ class Signatures:
         return {**chosen}
 
     def note(self, answer: Any, wanted: Wanted) -> list[str]:
-        """Take what one worker says to rpc_schema; gives what was refused, and why."""
+        """Note what one worker says to rpc_schema; return what was refused, and why."""
         doubts: list[str] = []
         left = MAX_ANSWER
         for name, text in entries(answer, "rpc_schema"):
@@ -108,7 +108,7 @@ class Signatures:
             self.errors.setdefault(f"{error.module}.{error.name.rpartition('.')[2]}", error)
 
     def guess(self, queues: Iterable[str], annotations: Any, docs: Any) -> None:
-        """Take what one worker says to __annotations__ and to __doc__."""
+        """Note what one worker says to __annotations__ and to __doc__."""
         said = dict(entries(annotations, "__annotations__"))
         told = dict(entries(docs, "__doc__"))
         for name in said.keys() | told.keys():
@@ -130,7 +130,7 @@ def entries(answer: Any, item: str) -> Sequence[tuple[str, str]]:
 
 
 def guessed(annotations: str, doc: str) -> TaskSignature | None:
-    """Give what annotations and a docstring tell; None where that is nothing."""
+    """Return what annotations and a docstring tell; None where that is nothing."""
     types = read_annotations(annotations)
     returned = types.pop("return", "")
     types.pop("self", None)

@@ -133,7 +133,7 @@ def to_task(answer: Any) -> TaskSpec:
 
 
 def to_backend(shown: str | None) -> str | None:
-    """Give a backend's name from its repr."""
+    """Return a backend's name from its repr."""
     match = _BACKEND.fullmatch(shown or "")
     if match is None:
         return None

@@ -53,7 +53,7 @@ def find_leftovers(link: RedisLink) -> Leftovers:
 
 
 def scan(link: RedisLink, pattern: str, deadline: Deadline) -> Iterator[str]:
-    """Give the keys that fit a pattern, each once, without the prefix of all keys."""
+    """Yield the keys that fit a pattern, each once, without the prefix of all keys."""
     cursor: Any = b"0"
     seen: set[str] = set()
     while not deadline.passed:
@@ -69,17 +69,17 @@ def scan(link: RedisLink, pattern: str, deadline: Deadline) -> Iterator[str]:
 
 
 def escape(text: str) -> str:
-    """Give a text as a pattern that only this text fits."""
+    """Return a text as a pattern that only this text fits."""
     return "".join(f"\\{each}" if each in "*?[]^\\" else each for each in text)
 
 
 def is_alive(link: RedisLink, reply_queue: str) -> bool:
-    """Tell whether a client keeps its reply queue; asked last, as it may have just begun to."""
+    """Return whether a client keeps its reply queue; asked last, as it may have just begun to."""
     return bool(run(link, "EXISTS", f"{reply_queue}.alive"))
 
 
 def is_forgotten(link: RedisLink, key: str) -> bool:
-    """Tell whether a list has no end set and nobody has touched it for a while."""
+    """Return whether a list has no end set and nobody has touched it for a while."""
     if run(link, "TYPE", key) != b"list" or run(link, "TTL", key) != -1:
         return False
     idle = run(link, "OBJECT", "IDLETIME", key, at=2)
@@ -96,7 +96,7 @@ def clean(link: RedisLink, found: Leftovers) -> int:
 
 
 def bound_queues(link: RedisLink) -> set[str]:
-    """Give the queues that kombu has bound to an exchange on this database."""
+    """Return the queues that kombu has bound to an exchange on this database."""
     separator = b"\x06\x16"  # kombu.transport.redis.Channel.sep
     found: set[str] = set()
     for binding in scan(link, "_kombu.binding.*", Deadline.after(SEARCH)):

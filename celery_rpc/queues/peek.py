@@ -30,7 +30,7 @@ class Message:
 
 
 def waiting(link: Link, queue: str, limit: int, deadline: Deadline) -> list[Message] | None:
-    """Give messages that wait in a queue, the oldest first; None: this broker does not show them.
+    """Return messages that wait in a queue, the oldest first; None: this broker does not show them.
 
     On Redis nothing changes. On RabbitMQ they are taken and given back, in their places; from then
     on the broker marks them as redelivered.
@@ -64,7 +64,7 @@ def in_redis(link: RedisLink, queue: str, limit: int, deadline: Deadline) -> Ite
 
 
 def in_rabbitmq(channel: Any, queue: str, limit: int) -> list[Message]:
-    """Take messages, and acknowledge none: they go back when the channel is closed."""
+    """Receive messages, and acknowledge none: they go back when the channel is closed."""
     found: list[Message] = []
     size = 0
     while len(found) < limit and size < MAX_BYTES:

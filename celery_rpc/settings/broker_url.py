@@ -45,7 +45,7 @@ _LOCAL = re.compile(r"(localhost|127(\.\d+){3}|\[?::1\]?)?(:\d+)?(/|$)", re.IGNO
 
 
 def masked(text: str) -> str:
-    """Give a text in which no URL shows its password."""
+    """Return a text in which no URL shows its password."""
     text = _SECRET.sub(r"\g<before>:***@", text)
     text = _SECRET_REST.sub(":***@", text)
     return _SECRET_OPTION.sub(r"\g<name>***", text)

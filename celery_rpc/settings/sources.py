@@ -41,7 +41,7 @@ def check_limits(limits: Mapping[str, Any]) -> None:
 
 
 def borrowed(app: Any) -> dict[str, Any]:
-    """Give the settings of an existing Celery app.
+    """Return the settings of an existing Celery app.
 
     Raises:
         ConfigurationError: it is none.
@@ -63,7 +63,7 @@ def borrowed(app: Any) -> dict[str, Any]:
 
 
 def find_broker(url: str | None) -> BrokerUrl:
-    """Give the broker's URL, from the argument or the environment.
+    """Return the broker's URL, from the argument or the environment.
 
     Raises:
         ConfigurationError: there is none, or it is wrong.

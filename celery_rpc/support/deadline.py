@@ -17,19 +17,19 @@ class Deadline:
 
     @classmethod
     def after(cls, seconds: float | None) -> "Deadline":
-        """Give the deadline that many seconds from now; None means never."""
+        """Return the deadline that many seconds from now; None means never."""
         return cls(None if seconds is None else monotonic() + seconds)
 
     def remaining(self) -> float | None:
-        """Give the seconds left, never below zero; None means no end."""
+        """Return the seconds left, never below zero; None means no end."""
         return None if self.at is None else max(0.0, self.at - monotonic())
 
     def wait(self) -> float:
-        """Give the seconds left in the form that threading takes: -1 for no end."""
+        """Return the seconds left in the form that threading takes: -1 for no end."""
         return -1 if self.at is None else min(LONGEST_WAIT, max(0.0, self.at - monotonic()))
 
     def capped(self, seconds: float) -> float:
-        """Give the seconds left, at most so many."""
+        """Return the seconds left, at most so many."""
         left = self.remaining()
         return seconds if left is None else min(seconds, left)
 
@@ -38,13 +38,13 @@ class Deadline:
         return self.at is not None and monotonic() >= self.at
 
     def earlier(self, other: "Deadline") -> "Deadline":
-        """Give the one that comes first."""
+        """Return the one that comes first."""
         if self.at is None:
             return other
         return self if other.at is None or self.at <= other.at else other
 
     def later(self, other: "Deadline") -> "Deadline":
-        """Give the one that comes last."""
+        """Return the one that comes last."""
         if self.at is None:
             return self
         return other if other.at is None or self.at <= other.at else self
@@ -57,5 +57,5 @@ NOW = Deadline(float("-inf"))
 
 
 def latest(deadlines: Iterable[Deadline]) -> Deadline:
-    """Give the one of several that comes last."""
+    """Return the one of several that comes last."""
     return reduce(Deadline.later, deadlines)

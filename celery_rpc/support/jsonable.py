@@ -19,7 +19,7 @@ Reduce = Callable[[Any], Any]
 
 
 def reduced(value: Any) -> Any:
-    """Give a model, a dataclass or an enum as JSON has it, and anything else as it is."""
+    """Return a model, a dataclass or an enum as JSON has it, and anything else as it is."""
     kind = type(value)
     # pydantic's warnings would be of what does not fit, which is found by who checks it.
     if hasattr(kind, "model_dump"):
@@ -40,14 +40,14 @@ def reduced_by_type(value: Any) -> Any:
 
 @cache
 def adapter_of(kind: Any) -> Any:
-    """Give pydantic's adapter of a class."""
+    """Return pydantic's adapter of a class."""
     from pydantic import TypeAdapter
 
     return TypeAdapter(kind)
 
 
 def plain(value: Any, reduce: Reduce = reduced) -> Any:
-    """Give a value without models; the value itself where there are none in it."""
+    """Return a value without models; the value itself where there are none in it."""
     kind = type(value)
     if kind in SENT_AS_IT_IS:
         return value

@@ -127,7 +127,7 @@ class EmbeddedBroker:
 
 
 def find_server() -> Path:
-    """Give the server's binary.
+    """Return the server's binary.
 
     Raises:
         ConfigurationError: there is none.
@@ -170,7 +170,7 @@ def free_port() -> int:
 
 
 def answers(port: int, pid: int) -> bool:
-    """Tell whether this very process answers on a port: another server might."""
+    """Return whether this very process answers on a port: another server might."""
     try:
         with socket.create_connection((HOST, port), timeout=1) as probe:
             probe.sendall(b"INFO server\r\nQUIT\r\n")

@@ -39,7 +39,7 @@ RPC_BACKEND = "<celery.backends.rpc.RPCBackend object at 0x0>"
 
 
 def in_memory(services: Mapping[str, Celery], **options: Any) -> Client:
-    """Give a client whose services are Celery apps in this process: queue -> app.
+    """Return a client whose services are Celery apps in this process: queue -> app.
 
     Arguments and results make the way through JSON as they would over a broker, and canvases run
     as they would; tasks run one after the other, in one thread. What a worker does beside that
@@ -241,12 +241,12 @@ def takes_error(errback: Any, app: Any) -> bool:
 
 
 def plain(meta: dict[str, Any]) -> bool:
-    """Tell whether the standard library's encoder, which is faster, writes the same."""
+    """Return whether the standard library's encoder, which is faster, writes the same."""
     return isinstance(meta.get("result"), int | float | str | bool | None)
 
 
 def failure(module: str, name: str, args: Sequence[Any]) -> dict[str, Any]:
-    """Give the reply of a task that failed, as a worker's result backend writes it."""
+    """Return the reply of a task that failed, as a worker's result backend writes it."""
     shown = [arg if isinstance(arg, str | int | float | bool | None) else repr(arg) for arg in args]
     return {
         "status": "FAILURE",
@@ -269,7 +269,7 @@ def answer_of(command: Command, queue: str, app: Celery) -> Any:
 
 
 def entry(name: str, task: Any, items: Sequence[str]) -> str:
-    """Give a task with some of its attributes, as the registered command shows it."""
+    """Return a task with some of its attributes, as the registered command shows it."""
     shown = {"backend": RPC_BACKEND, "ignore_result": bool(task.ignore_result)}
     fields = {item: shown.get(item, getattr(task, item, None)) for item in items}
     told = [f"{item}={value}" for item, value in fields.items() if value is not None]

@@ -246,7 +246,7 @@ class BrokerTransport(TableTransport):
         return cancel(self, pending, terminate, signal, timeout)
 
     def link(self, deadline: Deadline) -> Link:
-        """Give the connected link."""
+        """Return the connected link."""
         session = self._open()
         session.require(deadline)
         session.want()
@@ -305,6 +305,6 @@ class BrokerTransport(TableTransport):
 
 
 def new_uuid() -> str:
-    """Give a random UUID (RFC 9562, version 4) as text; uuid.uuid4 takes twice the time."""
+    """Return a random UUID (RFC 9562, version 4) as text; uuid.uuid4 takes twice the time."""
     digits = os.urandom(16).hex()
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"

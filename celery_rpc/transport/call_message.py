@@ -136,7 +136,7 @@ class EnvelopeWriter:
         return envelope
 
     def shared(self, call: Call) -> SharedHeaders:
-        """Give the headers that only depend on the task and its options."""
+        """Return the headers that only depend on the task and its options."""
         kind = call.task, call.lineage is None
         options, shared = self._shared.get(kind, (None, None))
         if shared is None or options is not call.options:
@@ -145,7 +145,7 @@ class EnvelopeWriter:
         return shared
 
     def constants(self, call: Call) -> dict[str, Any]:
-        """Give what shared() keeps."""
+        """Return what shared() keeps."""
         options = call.options
         constants: dict[str, Any] = {
             "lang": "py",
@@ -219,7 +219,7 @@ class EnvelopeWriter:
         )
 
     def shown(self, value: Any) -> str:
-        """Give a short repr, for logs and events."""
+        """Return a short repr, for logs and events."""
         if not value:
             return repr(value)
         text = self._repr.repr(value)
@@ -254,7 +254,7 @@ def ancestry(lineage: Lineage, task_id: str) -> dict[str, Any]:
 def due(
     envelopes: Sequence[Envelope], refuse: Callable[[str, Exception], object]
 ) -> list[Envelope]:
-    """Give the messages that still make sense, right before they are written.
+    """Return the messages that still make sense, right before they are written.
 
     Args:
         refuse: takes the id of each of the others, whose deadline has passed, and its error.
@@ -269,7 +269,7 @@ def due(
 
 
 def unsent(envelope: Envelope) -> DeadlineExceeded:
-    """Give the error of a call whose deadline passed before its message was sent."""
+    """Return the error of a call whose deadline passed before its message was sent."""
     return DeadlineExceeded(
         f"the deadline of {envelope.task} ({envelope.id}) passed before it could be sent; nothing "
         "was sent",
@@ -279,7 +279,7 @@ def unsent(envelope: Envelope) -> DeadlineExceeded:
 
 
 def announce_sent(envelope: Envelope) -> None:
-    """Tell Celery's signal handlers that the broker has the message."""
+    """Notify Celery's signal handlers that the broker has the message."""
     if signals.after_task_publish.receivers:
         signals.after_task_publish.send(
             sender=envelope.task,
@@ -291,7 +291,7 @@ def announce_sent(envelope: Envelope) -> None:
 
 
 def checked_headers(call: Call) -> Mapping[str, Any]:
-    """Give the caller's own headers, which every broker must be able to carry.
+    """Return the caller's own headers, which every broker must be able to carry.
 
     Raises:
         EncodeError: a value is no JSON; names it.
@@ -311,7 +311,7 @@ def checked_headers(call: Call) -> Mapping[str, Any]:
 
 
 def compression_type(method: str) -> str:
-    """Give the content type that tells a worker how a body was compressed.
+    """Return the content type that tells a worker how a body was compressed.
 
     Raises:
         ConfigurationError: kombu knows no such compression.
@@ -354,7 +354,7 @@ def ended(signature: Mapping[str, Any], expires: str) -> dict[str, Any]:
 
 
 def as_list(value: Any) -> list[Any] | None:
-    """Give one signature or several as a list."""
+    """Return one signature or several as a list."""
     if value is None:
         return None
     return list(value) if isinstance(value, list | tuple) else [value]

@@ -142,7 +142,7 @@ def _settled(answers: dict[str, list[Any]], expected: int | None, pending: Pendi
 
 
 def _running(answers: list[Any], task_id: str) -> str | None:
-    """Give the state in which some worker has the task: active, reserved, or None."""
+    """Return the state in which some worker has the task: active, reserved, or None."""
     states: list[str] = []
     for body in answers:
         if not isinstance(body, dict):

@@ -17,7 +17,7 @@ class Command:
 
 
 def control_message(ticket: str, command: Command, reply_queue: str) -> dict[str, Any]:
-    """Give the body of a command; the answers go to the reply queue, with the ticket."""
+    """Return the body of a command; the answers go to the reply queue, with the ticket."""
     message: dict[str, Any] = {
         "method": command.method,
         "arguments": dict(command.arguments),

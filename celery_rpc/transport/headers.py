@@ -30,11 +30,11 @@ class Headers:
         self.shared = shared
 
     def to_dict(self) -> dict[str, Any]:
-        """Give all of them."""
+        """Return all of them."""
         return {**self.shared.values, **self.own}
 
     def to_json(self) -> str:
-        """Give all of them as a JSON object."""
+        """Return all of them as a JSON object."""
         own: str = encode(self.own)
         if not self.shared.values:
             return own

@@ -49,12 +49,12 @@ class Receipt:
 
     @property
     def refused(self) -> dict[str, Exception]:
-        """Give the messages that the broker has refused so far, and why."""
+        """Return the messages that the broker has refused so far, and why."""
         return self._refused.copy()
 
     @property
     def open(self) -> list[str]:
-        """Give the messages that the broker has not answered for."""
+        """Return the messages that the broker has not answered for."""
         return sorted(self._waiting.copy())
 
     def wait(self, deadline: Deadline) -> bool:
@@ -105,7 +105,7 @@ class Link(ABC):
 
     @abstractmethod
     def receive(self, *, may_block: bool) -> Sequence[Frame]:
-        """Take what has come to the reply queue, after wait().
+        """Receive what has come to the reply queue, after wait().
 
         What it gives has been taken to whoever waits when wait() is called again.
 
@@ -170,7 +170,7 @@ class CallTransport(ABC):
 
     @abstractmethod
     def new_id(self) -> str:
-        """Give the id of the next call."""
+        """Return the id of the next call."""
 
     @abstractmethod
     def send(self, call: Call, *, confirm: bool = True) -> Pending:
@@ -199,7 +199,7 @@ class CallTransport(ABC):
 
     @abstractmethod
     def pending(self, task_id: str) -> Pending:
-        """Give what is known of a call by its id; registers an unknown one."""
+        """Return what is known of a call by its id; registers an unknown one."""
 
     @abstractmethod
     def expected(self, task_id: str) -> Pending | None:
@@ -224,7 +224,7 @@ class CallTransport(ABC):
 
     @abstractmethod
     def unexpect(self, commands: Mapping[str, Command]) -> None:
-        """Take no more answers to a broadcast."""
+        """Accept no more answers to a broadcast."""
 
     @abstractmethod
     def cancel(
@@ -238,7 +238,7 @@ class CallTransport(ABC):
 
     @abstractmethod
     def status(self) -> dict[str, Any]:
-        """Say how it stands with the connection and the calls."""
+        """Return the state of the connection and the counts of calls."""
 
     @abstractmethod
     def close(self) -> None:

@@ -276,7 +276,7 @@ class Reader(Generic[T]):
 
 
 def _again(error: Exception) -> Exception:
-    """Give an error to raise in one more thread."""
+    """Return an error to raise in one more thread."""
     fresh = type(error).__new__(type(error))
     fresh.args = error.args
     fresh.__dict__.update(error.__dict__)

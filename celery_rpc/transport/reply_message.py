@@ -99,7 +99,7 @@ def remote_error(
 
 
 def worker_of(meta: dict[str, Any], last: Update | None) -> str | None:
-    """Give the node that ran a task: its reply names it, or what it said when it started."""
+    """Return the node that ran a task: its reply names it, or what it said when it started."""
     name = meta.get("worker")
     if name is None and last is not None and isinstance(last.meta, dict):
         name = last.meta.get("hostname") if last.state == "STARTED" else None
@@ -107,7 +107,7 @@ def worker_of(meta: dict[str, Any], last: Update | None) -> str | None:
 
 
 def has_expired(meta: dict[str, Any]) -> bool:
-    """Tell whether a worker dropped a revoked task because its message had expired."""
+    """Return whether a worker dropped a revoked task because its message had expired."""
     result = meta.get("result")
     # celery/worker/request.py, Request.revoked
     return isinstance(result, dict) and to_args(result.get("exc_message")) == ("expired",)

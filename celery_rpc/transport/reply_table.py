@@ -113,11 +113,11 @@ class ReplyTable:
         self._pending.pop(task_id, None)
 
     def all(self) -> list[Pending]:
-        """Give every call that has not ended."""
+        """Return every call that has not ended."""
         return [each for each in self._kept() if not each.done]
 
     def _kept(self) -> list[Pending]:
-        """Give what is in the table; others may put something in, or take it out, meanwhile."""
+        """Return what is in the table; others may put something in, or take it out, meanwhile."""
         # The references are listed in one step; to go through the values would see them change.
         found = [reference() for reference in self._pending.valuerefs()]
         return [each for each in found if each is not None]
@@ -126,7 +126,7 @@ class ReplyTable:
         return len(self.all())
 
     def spare(self) -> float:
-        """Give the seconds for which nobody need read; none where it would take long to find out.
+        """Return the seconds for which nobody need read; none where it would take long to find out.
 
         Workers' answers to commands, which may come for seconds, need not be read at once.
         """
@@ -157,14 +157,14 @@ class ReplyTable:
     # ----- what comes
 
     def deliver(self, frame: Frame) -> None:
-        """Take one message of the reply queue to whoever waits for it.
+        """Deliver one message of the reply queue to whoever waits for it.
 
         Nothing in the message makes it raise; what strikes the thread from outside passes.
         """
         self._survive(self._deliver_frame, frame, frame.correlation_id)
 
     def deliver_meta(self, meta: dict[str, Any]) -> None:
-        """Take a task's state, of parse_meta, to whoever waits for it, as deliver() does."""
+        """Deliver a task's state, of parse_meta, to whoever waits for it, as deliver() does."""
         self._survive(self._deliver_meta, meta, meta["task_id"])
 
     def _survive(self, deliver: Callable[[T], object], what: T, task_id: str | None) -> None:
@@ -283,7 +283,7 @@ def check(frame: Frame, limit: int) -> None:
 
 
 def explain_expiry(outcome: Outcome, pending: Pending, ahead: float) -> Outcome:
-    """Say what it means that a worker dropped a call as expired.
+    """Return what it means that a worker dropped a call as expired.
 
     Args:
         ahead: seconds by which the workers' clocks are ahead of ours.
@@ -305,7 +305,7 @@ def explain_expiry(outcome: Outcome, pending: Pending, ahead: float) -> Outcome:
 
 
 def is_over(pending: Pending) -> bool:
-    """Tell whether a call's deadline has passed, by our clock or by its worker's, which may differ.
+    """Return whether a call's deadline has passed, by our clock or by its worker's.
 
     A call that was also given expires= may have expired before.
     """

@@ -11,7 +11,7 @@ from typing import Any
 
 
 def sentry_headers() -> Mapping[str, str]:
-    """Give Sentry's trace headers; empty where its Celery integration is not at work."""
+    """Return Sentry's trace headers; empty where its Celery integration is not at work."""
     sdk: Any = sys.modules.get("sentry_sdk")
     if sdk is None:
         return {}

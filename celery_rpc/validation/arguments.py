@@ -27,7 +27,7 @@ class Argument:
         self._anything = self.exact == SCALARS
 
     def to_send(self, value: Any) -> Any:
-        """Give the value without models, once it is known to fit.
+        """Return the value without models, once it is known to fit.
 
         Raises:
             Misfit: it does not fit.
@@ -80,7 +80,7 @@ class Binding:
     # ----- arguments
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Arguments:
-        """Give the arguments of a call as they are sent.
+        """Return the arguments of a call as they are sent.
 
         Raises:
             ArgumentsError: they do not fit the signature; names the parameter.
@@ -98,7 +98,7 @@ class Binding:
         return self._checked(args, kwargs)
 
     def _fits(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
-        """Tell whether these are good as they are; most calls are, and this is quick."""
+        """Return whether these are good as they are; most calls are, and this is quick."""
         given = len(args)
         if given >= len(self._needed):
             return False
@@ -177,7 +177,7 @@ class Binding:
     # ----- the result
 
     def read(self, value: Any) -> Any:
-        """Give a result as the declared type.
+        """Return a result as the declared type.
 
         Raises:
             ResultError: it does not fit; names where and why.
@@ -195,7 +195,7 @@ class Binding:
 
 
 def returned_types(schema: Schema) -> frozenset[type]:
-    """Give the classes of results that need no closer look."""
+    """Return the classes of results that need no closer look."""
     exact = exact_types(schema)
     # An int that is declared as a float becomes one.
     return exact if exact == SCALARS or float not in exact else exact - {int}
@@ -211,7 +211,7 @@ class Shown(str):
 
 
 def to_inspect(signature: TaskSignature) -> inspect.Signature:
-    """Give a signature as ``inspect`` has it; annotations and defaults are what people read."""
+    """Return a signature as ``inspect`` has it; annotations and defaults are what people read."""
     empty = inspect.Signature.empty
     return inspect.Signature(
         [

@@ -21,14 +21,14 @@ class KnownErrors:
         self._find = find
 
     def get(self, name: str) -> type[Exception] | None:
-        """Give the class of that name, or None."""
+        """Return the class of that name, or None."""
         declared = None if name in self._classes else self._find(name)
         if declared is None:
             return self._classes.get(name)
         return self._classes.get(declared.name) or class_of(declared)
 
     def caught_as(self, error: DeclaredError) -> type[RemoteError]:
-        """Give the class that a declared error is raised as."""
+        """Return the class that a declared error is raised as."""
         return remote_error_class(self.get(dotted(error)) or class_of(error))
 
 
@@ -56,12 +56,12 @@ class ServiceErrors:
 
 
 def class_of(error: DeclaredError) -> type[RemoteError]:
-    """Give the class of a declared error."""
+    """Return the class of a declared error."""
     return declared_error_class(error.module, error.name, error.base, error.doc)
 
 
 def dotted(error: DeclaredError) -> str:
-    """Give the name by which replies call an error."""
+    """Return the name by which replies call an error."""
     return f"{error.module}.{error.name}" if error.module not in ("", "builtins") else error.name
 
 

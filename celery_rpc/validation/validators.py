@@ -59,7 +59,7 @@ FORMATS: dict[str, tuple[Callable[..., CoreSchema], tuple[type, ...]]] = {
 
 
 def exact_types(schema: Schema) -> frozenset[type]:
-    """Give the classes whose values fit without a closer look; none where each needs one."""
+    """Return the classes whose values fit without a closer look; none where each needs one."""
     relevant = schema.keys() - WORDS
     if not relevant:
         return SCALARS
@@ -93,7 +93,7 @@ class Checker:
         self._validator: SchemaValidator | None = None
 
     def check(self, value: Any) -> Any:
-        """Give the value as the declared type.
+        """Return the value as the declared type.
 
         Raises:
             Misfit: it does not fit; says where and why.
@@ -278,12 +278,12 @@ class Reader:
 
 
 def limits_of(schema: Schema, names: Mapping[str, str]) -> dict[str, Any]:
-    """Give a schema's limits as pydantic calls them."""
+    """Return a schema's limits as pydantic calls them."""
     return {ours: schema[keyword] for keyword, ours in names.items() if keyword in schema}
 
 
 def text_schema(limits: dict[str, Any]) -> CoreSchema:
-    """Give the schema of a text; a pattern that is no regular expression here is left out."""
+    """Return the schema of a text; a pattern that is no regular expression here is left out."""
     schema = core_schema.str_schema(strict=True, **limits)
     if "pattern" in limits:
         try:
@@ -294,7 +294,7 @@ def text_schema(limits: dict[str, Any]) -> CoreSchema:
 
 
 def only(classes: Sequence[type]) -> Callable[[Any], Any]:
-    """Give a check that a value is of one of these classes, of which bool is none."""
+    """Return a check that a value is of one of these classes, of which bool is none."""
     kinds = tuple(classes)
     names = " or ".join("text" if kind is str else kind.__name__ for kind in kinds)
 

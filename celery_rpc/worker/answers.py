@@ -159,14 +159,14 @@ class Answering(Backend):  # type: ignore[misc]  # Celery has no types
     def tell(
         self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None
     ) -> None:
-        """Tell a task's caller of a state, if it is a client of ours."""
+        """Send a task's caller a state, if it is a client of ours."""
         writer: ReplyWriter = vars(self.app)[WRITER]
         writer.tell(task_id, result, state, traceback, request)
 
     def tell_parts(
         self, canvas: Mapping[str, Any], exc: Any, traceback: Any = None, *, whole: bool
     ) -> None:
-        """Tell the callers of tasks that will never run that they have failed.
+        """Send the callers of tasks that will never run that they have failed.
 
         Args:
             whole: also the caller of the signature itself, not only of its parts.

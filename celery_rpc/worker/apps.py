@@ -27,7 +27,7 @@ def describe_app(app: Any) -> dict[str, TaskSignature]:
 
 
 def catalog_of_app(app: Any, *, queue: str | None = None) -> Catalog:
-    """Give the catalog that one worker of an app would give.
+    """Return the catalog that one worker of an app would give.
 
     Args:
         app: a Celery app.
@@ -55,12 +55,12 @@ def catalog_of_app(app: Any, *, queue: str | None = None) -> Catalog:
 
 
 def version_of(app: Any) -> str:
-    """Give the version of a service, as ``expose()`` was told it."""
+    """Return the version of a service, as ``expose()`` was told it."""
     return str(getattr(app, "rpc_version", None) or "")
 
 
 def address_of(app: Any, task: Any) -> Address:
-    """Give the address to which the app's own settings send a task."""
+    """Return the address to which the app's own settings send a task."""
     options = {"queue": task.queue} if getattr(task, "queue", None) else {}
     try:
         routed: Mapping[str, Any] = app.amqp.router.route(options, task.name, args=(), kwargs={})
@@ -75,7 +75,7 @@ def address_of(app: Any, task: Any) -> Address:
 
 
 def backend_of(app: Any) -> str | None:
-    """Give the kind of result backend that the app's settings name.
+    """Return the kind of result backend that the app's settings name.
 
     None: another than ours, or they name none, as where $CELERY_RESULT_BACKEND does.
     """

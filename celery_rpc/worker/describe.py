@@ -33,7 +33,7 @@ _MODULE = re.compile(r"\b(?:[A-Za-z_]\w*\.)+(?=[A-Za-z_])")
 
 
 def describe(task: Any, version: str = "") -> TaskSignature:
-    """Give the signature of a task; whatever it is, nothing is raised."""
+    """Return the signature of a task; whatever it is, nothing is raised."""
     try:
         return bounded(checked(described(task, version)))
     except Exception as error:
@@ -41,7 +41,7 @@ def describe(task: Any, version: str = "") -> TaskSignature:
 
 
 def unknown(reason: str) -> TaskSignature:
-    """Give the signature of which nothing is known but why."""
+    """Return the signature of which nothing is known but why."""
     return TaskSignature(parameters=ANYTHING, gaps=(reason,))
 
 
@@ -59,7 +59,7 @@ def bounded(signature: TaskSignature) -> TaskSignature:
 
 
 def described(task: Any, version: str) -> TaskSignature:
-    """Give the signature of a task.
+    """Return the signature of a task.
 
     Raises:
         Exception: any at all.
@@ -94,13 +94,13 @@ def described(task: Any, version: str) -> TaskSignature:
 
 
 def innermost(function: Any) -> Any:
-    """Give the function that the author wrote, below decorators and methods."""
+    """Return the function that the author wrote, below decorators and methods."""
     function = inspect.unwrap(function)
     return inspect.unwrap(getattr(function, "__func__", function))
 
 
 def annotations_of(signature: inspect.Signature) -> dict[str, Any]:
-    """Give what is annotated, by name."""
+    """Return what is annotated, by name."""
     found = {name: each.annotation for name, each in signature.parameters.items()}
     found[RESULT] = signature.return_annotation
     return {name: each for name, each in found.items() if each is not inspect.Signature.empty}
@@ -109,7 +109,7 @@ def annotations_of(signature: inspect.Signature) -> dict[str, Any]:
 def types_of(
     annotations: Mapping[str, Any], names: Mapping[str, Any]
 ) -> tuple[dict[str, Schema], dict[str, Schema], list[str]]:
-    """Give the schemas by name, the definitions they share, and what could not be described."""
+    """Return the schemas by name, the definitions they share, and what could not be described."""
     if not annotations:
         return {}, {}, []
     try:
@@ -132,7 +132,7 @@ def types_of(
 
 
 def shown_annotation(annotation: Any) -> str:
-    """Give an annotation as people read it: without modules, and without metadata."""
+    """Return an annotation as people read it: without modules, and without metadata."""
     if annotation is inspect.Signature.empty:
         return ""
     if isinstance(annotation, str):
@@ -143,7 +143,7 @@ def shown_annotation(annotation: Any) -> str:
 
 
 def shown_default(default: Any) -> str | None:
-    """Give a default as Python shows it; ``...`` where that says nothing."""
+    """Return a default as Python shows it; ``...`` where that says nothing."""
     if default is inspect.Parameter.empty:
         return None
     if isinstance(default, Enum):
@@ -153,7 +153,7 @@ def shown_default(default: Any) -> str | None:
 
 
 def is_plain(value: Any, depth: int = 0) -> bool:
-    """Tell whether a value's repr is the same in every process."""
+    """Return whether a value's repr is the same in every process."""
     if value is None or type(value) in (bool, int, float, str):
         return True
     if depth > 4 or type(value) not in (list, tuple, dict) or len(value) > 20:
@@ -167,7 +167,7 @@ def shortened(text: str) -> str:
 
 
 def doc_of(task: Any, function: Any) -> str:
-    """Give the docstring of the function, or of the task's own class."""
+    """Return the docstring of the function, or of the task's own class."""
     own = getattr(function, "__doc__", None)
     if own is None or getattr(function, "__module__", "") == "celery.app.task":
         own = vars(type(task)).get("__doc__")
@@ -175,7 +175,7 @@ def doc_of(task: Any, function: Any) -> str:
 
 
 def deprecation_of(task: Any, function: Any) -> str:
-    """Give what ``rpc_deprecated=`` says, or ``@deprecated`` (PEP 702)."""
+    """Return what ``rpc_deprecated=`` says, or ``@deprecated`` (PEP 702)."""
     said = getattr(task, "rpc_deprecated", None) or getattr(function, "__deprecated__", None)
     if said is True:
         return "it is deprecated"
@@ -183,7 +183,7 @@ def deprecation_of(task: Any, function: Any) -> str:
 
 
 def errors_of(task: Any) -> Iterable[DeclaredError]:
-    """Give what ``rpc_errors=`` and ``throws=`` declare."""
+    """Return what ``rpc_errors=`` and ``throws=`` declare."""
     declared: dict[type, None] = {}
     for option in ("rpc_errors", "throws"):
         given = getattr(task, option, None) or ()

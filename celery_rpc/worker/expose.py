@@ -42,7 +42,7 @@ def is_exposed(task: Any) -> bool:
 
 
 def published(task: Any) -> tuple[str, str]:
-    """Give the digest and the JSON of a task's signature."""
+    """Return the digest and the JSON of a task's signature."""
     text = to_json(describe(task, version_of(task.app)))
     return digest(text), text
 

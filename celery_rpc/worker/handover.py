@@ -68,7 +68,7 @@ def keep_address(
 def tell_end(
     task: Any = None, task_id: str = "", retval: Any = None, state: str = "", **_: object
 ) -> None:
-    """Tell the caller of a task without a state: it raised Ignore, or rejected its message."""
+    """Answer the caller of a task without a state: it raised Ignore, or rejected its message."""
     request, writer = task.request, writer_of(task.app)
     if writer is None or getattr(request, "rpc_passed_on", False):
         return

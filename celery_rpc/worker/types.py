@@ -58,18 +58,18 @@ class LosslessSchema(GenerateJsonSchema):
         return False
 
     def emit_warning(self, kind: Any, detail: str) -> None:
-        """Say nothing: a default that is no JSON is left out, and that is all."""
+        """Stay silent: a default that is no JSON is left out, and that is all."""
 
 
 def to_number(value: Any) -> Any:
-    """Give a limit as JSON has it."""
+    """Return a limit as JSON has it."""
     if not isinstance(value, Decimal):
         return value
     return int(value) if value == value.to_integral_value() else float(value)
 
 
 def name_of(cls: Any) -> str:
-    """Give a class's name."""
+    """Return a class's name."""
     return str(getattr(cls, "__qualname__", cls))
 
 
@@ -84,7 +84,7 @@ class TypeBook:
     )
 
     def add(self, name: str, annotation: Any, mode: Mode) -> None:
-        """Take the annotation of a parameter, or of the result."""
+        """Read the annotation of a parameter, or of the result."""
         try:
             adapter = adapter_of(translated(annotation) if TRANSLATED else annotation)
             self._generate({name: (mode, adapter)})
@@ -94,7 +94,7 @@ class TypeBook:
             self._types[name] = mode, adapter
 
     def schemas(self) -> dict[str, Schema]:
-        """Give what was described, by name, and fill in the definitions."""
+        """Return what was described, by name, and fill in the definitions."""
         schemas, definitions, gaps = self._generate(self._types)
         self.gaps += gaps
         self.definitions.update(definitions)
@@ -122,7 +122,7 @@ class TypeBook:
 
 
 def reunited(definitions: Mapping[str, Any]) -> dict[str, str]:
-    """Give one name to models that pydantic took apart only because they refer to themselves.
+    """Return one name to models that pydantic took apart only because they refer to themselves.
 
     It writes ``Node-Input`` and ``Node-Output`` where arguments and results are described
     differently; each then refers to itself, so that they differ in that at least.
@@ -147,7 +147,7 @@ def reunited(definitions: Mapping[str, Any]) -> dict[str, str]:
 
 
 def renamed(schema: Any, names: Mapping[str, str]) -> Any:
-    """Give a schema whose references go by other names."""
+    """Return a schema whose references go by other names."""
     if isinstance(schema, list):
         return [renamed(each, names) for each in schema]
     if isinstance(schema, Mapping):
@@ -159,7 +159,7 @@ def renamed(schema: Any, names: Mapping[str, str]) -> Any:
 
 
 def adapter_of(annotation: Any) -> TypeAdapter[Any]:
-    """Give the adapter of a type; what pydantic does not know is checked by its class."""
+    """Return the adapter of a type; what pydantic does not know is checked by its class."""
     try:
         return TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
     except PydanticUserError as error:
@@ -169,7 +169,7 @@ def adapter_of(annotation: Any) -> TypeAdapter[Any]:
 
 
 def first_line(error: Exception) -> str:
-    """Say what happened on one line."""
+    """Return what happened on one line."""
     text = next(iter(str(error).splitlines()), "")
     return text.rstrip(".") if text else type(error).__name__
 
@@ -178,7 +178,7 @@ def first_line(error: Exception) -> str:
 
 
 def translated(annotation: Any, within: tuple[Any, ...] = ()) -> Any:
-    """Give a type in which each TypedDict is one that pydantic takes."""
+    """Return a type in which each TypedDict is one that pydantic takes."""
     if typing_extensions.is_typeddict(annotation):
         return _translated_typed_dict(annotation, within)
     origin, arguments = get_origin(annotation), get_args(annotation)

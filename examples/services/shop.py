@@ -212,7 +212,7 @@ class Shop:
         return f"{service}@{gethostname()}"
 
     def log_path(self, service: str) -> Path:
-        """Tell where a worker writes its output; the file is gone once the shop stops."""
+        """Return where a worker writes its output; the file is gone once the shop stops."""
         if self._logs is None:
             raise ShopError("the shop is closed")
         return Path(self._logs.name, f"{service}.log")

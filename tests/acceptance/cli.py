@@ -18,7 +18,7 @@ CLI = [sys.executable, "-m", "celery_rpc"]
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Give the tests' environment without what would tell the command line anything."""
+    """Return the tests' environment without what would tell the command line anything."""
     dropped = ("CELERY_", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TERM")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     return {**kept, "TERM": "xterm", **variables}
@@ -45,7 +45,7 @@ def started(*args: str, mark: str) -> Iterator["subprocess.Popen[str]"]:
 
 
 def children(pid: int) -> list[psutil.Process]:
-    """Give the descendants of a process."""
+    """Return the descendants of a process."""
     try:
         return psutil.Process(pid).children(recursive=True)
     except psutil.NoSuchProcess:
@@ -53,7 +53,7 @@ def children(pid: int) -> list[psutil.Process]:
 
 
 def running(processes: Sequence[psutil.Process]) -> list[psutil.Process]:
-    """Give those that have not ended; nobody may have waited for one that has."""
+    """Return those that have not ended; nobody may have waited for one that has."""
     _, alive = psutil.wait_procs(processes, timeout=0)
     return [each for each in alive if each.is_running() and each.status() != "zombie"]
 
@@ -79,7 +79,7 @@ def run(
 
 
 def marked(mark: str) -> list[psutil.Process]:
-    """Give the processes that carry a mark in their environment."""
+    """Return the processes that carry a mark in their environment."""
     found: list[psutil.Process] = []
     for process in psutil.process_iter():
         try:

@@ -47,7 +47,7 @@ def ran(broker: Broker, shop: Any) -> Iterator[Ran]:
 
 
 def undone(error: RemoteError) -> list[str]:
-    """Give the notes on what was undone; the first note is the remote traceback."""
+    """Return the notes on what was undone; the first note is the remote traceback."""
     return error.__notes__[1:]
 
 

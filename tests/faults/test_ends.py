@@ -17,7 +17,7 @@ OURS = "celery-rpc.reply."
 
 
 def reply_queues(broker: Broker) -> dict[str, int]:
-    """Give our reply queues, and the milliseconds until each ends; -1 for never."""
+    """Return our reply queues, and the milliseconds until each ends; -1 for never."""
     if isinstance(broker.server, RabbitBroker):
         queues = broker.server.queues(broker.url.rpartition("/")[2])
         return {name: each.expires for name, each in queues.items() if name.startswith(OURS)}

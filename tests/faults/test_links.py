@@ -147,7 +147,7 @@ def test_R10_a_reply_queue_that_somebody_deleted_is_made_again(
 
 
 def has_ended(broker: Broker, queue: str) -> bool:
-    """Tell whether the broker has deleted a reply queue; on Redis, the sign that it lives."""
+    """Return whether the broker has deleted a reply queue; on Redis, the sign that it lives."""
     if isinstance(broker.server, RabbitBroker):
         return queue not in broker.server.queues(broker.url.rpartition("/")[2])
     with broker.server.client(broker.url) as server:

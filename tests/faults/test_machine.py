@@ -80,7 +80,7 @@ class World:
         return Worker.start(module, self.broker.url, [QUEUE], pool="threads", concurrency=8)
 
     def ledger(self) -> Path:
-        """Give a file that does not exist yet."""
+        """Return a file that does not exist yet."""
         return self._folder / f"ledger-{next(self._numbers)}"
 
 
@@ -177,7 +177,7 @@ class Mixture(RuleBasedStateMachine):
         time.sleep(seconds)  # that is the step: what goes on meanwhile goes on
 
     def _choose(self, position: int) -> tuple[Trial, Any]:
-        """Give an open call with its Reply.
+        """Return an open call with its Reply.
 
         Which there are depends on the time, and what Hypothesis draws must not: so it draws a
         position, and where there is none, what is done is done to nobody.

@@ -52,7 +52,7 @@ def client(broker: Broker) -> Iterator[Any]:
 
 
 def unlisted(client: Any, queue: str, task: str = "calc.add") -> TaskProxy:
-    """Give a task as a client has it that has not asked anybody, or not lately."""
+    """Return a task as a client has it that has not asked anybody, or not lately."""
     return TaskProxy(Target(TaskSpec(task), Address(queue)), client.caller)
 
 

@@ -95,7 +95,7 @@ class Trial:
         return "value" if self.error is None else self.error.__name__
 
     def problems(self, runs: int) -> Iterator[str]:
-        """Say what is wrong with a call that ended, after the worker ran it so many times."""
+        """Yield what is wrong with a call that ended, after the worker ran it so many times."""
         if self.ends != 1 or self.callbacks > 1:
             yield f"ended {self.ends} times, {self.callbacks} for its callback"
         if self.is_late:
@@ -158,7 +158,7 @@ class Trials:
         return [trial for trial in self.all if trial.open]
 
     def late(self) -> list[Trial]:
-        """Give the open calls that should have ended."""
+        """Return the open calls that should have ended."""
         return [trial for trial in self.open if trial.is_late]
 
     def runs(self) -> Counter[int]:
@@ -168,7 +168,7 @@ class Trials:
         return Counter(abs(int(line)) for line in self._ledger.read_text().split())
 
     def problems(self) -> list[str]:
-        """Say what is wrong with the calls that ended."""
+        """Return what is wrong with the calls that ended."""
         runs = self.runs()
         return [
             f"{trial.way} {trial.number} {problem}"

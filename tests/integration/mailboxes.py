@@ -127,7 +127,7 @@ class AmqpMailbox:
 
 
 def queue(name: str) -> dict[str, Any]:
-    """Give a queue as active_queues tells of it."""
+    """Return a queue as active_queues tells of it."""
     return {
         "name": name,
         "exchange": {"name": name, "type": "direct"},
@@ -137,6 +137,6 @@ def queue(name: str) -> dict[str, Any]:
 
 
 def registered(task: str) -> str:
-    """Give a task as registered('backend', 'ignore_result') tells of it."""
+    """Return a task as registered('backend', 'ignore_result') tells of it."""
     backend = "<celery.backends.rpc.RPCBackend object at 0x7f00deadbeef>"
     return f"{task} [backend={backend} ignore_result=False]"

@@ -12,7 +12,7 @@ from tests.servers import QueueState, RabbitBroker, RedisBroker, ValkeyBroker, w
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether a process runs; zombies, which await their parent, do not."""
+    """Return whether a process runs; zombies, which await their parent, do not."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -20,7 +20,7 @@ def is_alive(pid: int) -> bool:
 
 
 def refuses(port: int) -> bool:
-    """Tell whether nobody listens on a port."""
+    """Return whether nobody listens on a port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 

@@ -39,7 +39,7 @@ def _limited_rabbit_url(server: RabbitBroker, vhost: str, user: str) -> str:
 
 
 def redis_rules(user: str) -> list[str]:
-    """Give the user's rules, with the queues of the tests."""
+    """Return the user's rules, with the queues of the tests."""
     rules: list[str] = []
     for rule in shown(f"ACL SETUSER {user}").split():
         queues = [rule.replace("shop", queue) for queue in QUEUES]
@@ -48,6 +48,6 @@ def redis_rules(user: str) -> list[str]:
 
 
 def shown(beginning: str) -> str:
-    """Give the line of the page that begins so, without that beginning."""
+    """Return the line of the page that begins so, without that beginning."""
     [line] = [line for line in PAGE.read_text().splitlines() if line.startswith(beginning)]
     return line.removeprefix(beginning).strip()

@@ -40,7 +40,7 @@ def prepare(folder: Path) -> None:
 
 
 def wanted(checker: str) -> Found:
-    """Give the errors that the programs' comments say."""
+    """Return the errors that the programs' comments say."""
     return {
         (program.name, number): set(found[checker].split())
         for program in PROGRAMS.glob("*.py")

@@ -17,7 +17,7 @@ Function = Callable[..., Any]
 
 
 def catalog(function: Function, *, queue: str = "q", **options: Any) -> Catalog:
-    """Give the catalog of a service with one task, which is always called q.task."""
+    """Return the catalog of a service with one task, which is always called q.task."""
     app = Celery("unit", set_as_current=False, backend=options.pop("backend", "rpc://"))
     app.task(name="q.task", shared=False, **options)(function)
     found = catalog_of_app(app, queue=queue)
@@ -26,7 +26,7 @@ def catalog(function: Function, *, queue: str = "q", **options: Any) -> Catalog:
 
 
 def changes(old: Catalog, new: Catalog) -> dict[str, Effects]:
-    """Give whom each rule that found something says to be broken."""
+    """Return whom each rule that found something says to be broken."""
     return {each.rule: each.effects for each in diff(old, new)}
 
 

@@ -29,7 +29,7 @@ def written(*tasks: TaskSpec, models: Kind = "typeddict", queue: str = "billing"
 
 
 def class_of(text: str, name: str) -> str:
-    """Give the lines of one class."""
+    """Return the lines of one class."""
     found = next(
         node
         for node in ast.parse(text).body

@@ -151,7 +151,7 @@ ORDER = {
 
 
 def in_order(found: list[Parameter]) -> tuple[Parameter, ...]:
-    """Give parameters in an order that a function could have, so that not all are refused."""
+    """Return parameters in an order that a function could have, so that not all are refused."""
     return tuple(sorted(found, key=lambda each: (ORDER[each.kind], each.default is not None)))
 
 

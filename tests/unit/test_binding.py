@@ -72,7 +72,7 @@ def binding_of(annotation: Any, models: Any = None) -> Binding:
 
 
 def received(binding: Binding, value: Any) -> Any:
-    """Give what a worker gets of an argument."""
+    """Return what a worker gets of an argument."""
     args, kwargs = binding.bind((), {"it": value})
     assert not args
     return loads(encode(kwargs))["it"]

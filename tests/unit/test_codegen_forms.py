@@ -12,7 +12,7 @@ from tests.unit.generated import INT, TEXT, task, written
 
 
 def forms(*parameters: Parameter) -> list[str]:
-    """Give the forms of ``s()`` as text: its arguments, what it waits for, whether it can run."""
+    """Return the forms of ``s()`` as text: its arguments, what it waits for, whether it can run."""
     imports = Imports()
     annotator = Annotator(imports, {}, lambda name, mode: None, lambda reason: None)
     read = read_parameters(

@@ -17,7 +17,7 @@ POINT = {"type": "object", "properties": {"x": {"type": "integer"}}, "required":
 
 
 def task(name: str) -> TaskSpec:
-    """Give a task that takes a model, and gives it back."""
+    """Return a task that takes a model, and gives it back."""
     point = {"$ref": "#/$defs/Point"}
     parameters = (Parameter(name="point", schema=point),)
     signature = TaskSignature(parameters=parameters, returns=point, definitions={"Point": POINT})

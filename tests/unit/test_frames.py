@@ -44,7 +44,7 @@ def envelope(
 
 
 def theirs(message: Envelope, channel: int) -> bytes:
-    """Give the bytes that py-amqp writes."""
+    """Return the bytes that py-amqp writes."""
     written: list[bytes] = []
     connection = SimpleNamespace(frame_max=FRAME_MAX, bytes_sent=0)
     transport = SimpleNamespace(write=lambda data: written.append(bytes(data)))
@@ -107,7 +107,7 @@ def test_an_ack_equals_py_amqps() -> None:
 
 
 def delivery(body: bytes, tag: int, correlation_id: str, headers: dict[str, Any]) -> bytes:
-    """Give a delivery as a broker sends it."""
+    """Return a delivery as a broker sends it."""
     message = envelope(headers, body, correlation_id=correlation_id)
     arguments = dumps("sLbss", ("a consumer", tag, False, "", "a queue"))
     method = frames.frame(frames.METHOD, 1, frames.DELIVER + arguments)

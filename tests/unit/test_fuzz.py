@@ -69,7 +69,7 @@ def file_of(catalog: Catalog) -> bytes:
 
 
 def saved_with(value: Any, place: str) -> bytes:
-    """Give a file in which any JSON stands at one place."""
+    """Return a file in which any JSON stands at one place."""
     service = {"tasks": {}, "arguments": {"x": value}}
     files = {
         "services": {**plain(), "services": value},

@@ -19,7 +19,7 @@ NO_TEXT: list[Any] = [["x"], {"x": 1}, 7, 0, True, 1.5, b"x"]
 
 
 def fields(**changes: Any) -> dict[str, Any]:
-    """Give a good message's fields, with some replaced."""
+    """Return a good message's fields, with some replaced."""
     good = {
         "body": REPLY,
         "content_type": "application/json",
@@ -38,7 +38,7 @@ def test_a_good_message_has_no_problem() -> None:
 
 
 def with_one_wrong(junk: Any) -> list[dict[str, Any]]:
-    """Give messages each of which has one field that is wrong."""
+    """Return messages each of which has one field that is wrong."""
     return [
         fields(properties={"correlation_id": junk}),
         fields(headers={"ticket": junk}),

@@ -18,7 +18,7 @@ ANSWERS = st.recursive(
 
 
 def wire(value: Any) -> bytes:
-    """Give an answer as a server writes it."""
+    """Return an answer as a server writes it."""
     if value is None:
         return b"$-1\r\n"
     if isinstance(value, int):

@@ -47,7 +47,7 @@ catalogs = st.lists(services, max_size=3).map(
 
 
 def plain(**task: Any) -> dict[str, Any]:
-    """Give the least that is a saved catalog, with one task."""
+    """Return the least that is a saved catalog, with one task."""
     return {
         "celery_rpc_catalog": 1,
         "services": {"q": {"exchange": "", "routing_key": "q", "tasks": {"q.t": task}}},

@@ -99,7 +99,7 @@ def sleep(seconds: float) -> float:
 
 @app.task
 def spin(seconds: float) -> str:
-    """Take long, and heed the soft limit."""
+    """Run long, and heed the soft limit."""
     try:
         time.sleep(seconds)
     except SoftTimeLimitExceeded:

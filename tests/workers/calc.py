@@ -67,7 +67,7 @@ def measure(value: str) -> int:
 
 @app.task(name="calc.sleep")
 def sleep(seconds: float) -> float:
-    """Take some time."""
+    """Sleep for a while."""
     time.sleep(seconds)
     return seconds
 
@@ -95,7 +95,7 @@ def fail(kind: str = "ValueError", message: str = "as asked") -> None:
 
 @app.task(name="calc.start_and_fail", track_started=True)
 def start_and_fail() -> None:
-    """Say that it has started, and fail."""
+    """Report that it has started, and fail."""
     raise ValueError("as asked")
 
 
@@ -171,7 +171,7 @@ def header(self: Any, name: str) -> Any:
 
 @app.task(name="calc.request", bind=True)
 def request(self: Any) -> dict[str, Any]:
-    """Tell what Celery made of the message."""
+    """Return what Celery made of the message."""
     names = ("id", "eta", "expires", "shadow", "timelimit", "ignore_result", "delivery_info")
     return {name: getattr(self.request, name, None) for name in names}
 
@@ -223,7 +223,7 @@ def suicide() -> None:
 
 @app.task(name="calc.whoami", bind=True)
 def whoami(self: Any) -> dict[str, Any]:
-    """Tell which worker and which process ran this."""
+    """Return which worker and which process ran this."""
     return {"hostname": self.request.hostname, "pid": os.getpid()}
 
 

@@ -236,19 +236,19 @@ def store(self: Any, path: str) -> None:
 
 @app.task(name="failing.sleep")
 def sleep(seconds: float) -> None:
-    """Take some time."""
+    """Sleep for a while."""
     time.sleep(seconds)
 
 
 @app.task(name="failing.limited", time_limit=1)
 def limited() -> None:
-    """Take longer than allowed."""
+    """Run longer than allowed."""
     time.sleep(60)
 
 
 @app.task(name="failing.limited_softly", soft_time_limit=1)
 def limited_softly() -> None:
-    """Take longer than allowed, and be told so."""
+    """Run longer than allowed, and be told so."""
     time.sleep(60)
 
 

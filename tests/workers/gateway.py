@@ -17,7 +17,7 @@ client: Any = connect(os.environ["GATEWAY_BROKER"])
 
 @app.task(name="gateway.deadline")
 def deadline() -> dict[str, Any]:
-    """Give the deadline of a nested call, and of one that is only sent."""
+    """Return the deadline of a nested call, and of one that is only sent."""
     return {
         "called": client.calc.header("rpc_deadline"),
         "sent": client.calc.header.delay("rpc_deadline").get(timeout=5),

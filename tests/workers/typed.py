@@ -132,7 +132,7 @@ def count_points(shapes: list[Shape]) -> int:
 
 @app.task(name="typed.centre")
 def centre(points: list[Point]) -> Point:
-    """Give the middle of points, as the body of a chord does."""
+    """Return the middle of points, as the body of a chord does."""
     every: Any = points
     found: Any = {
         "x": sum(each["x"] for each in every) // len(every),
@@ -155,19 +155,19 @@ def send(parcel: Parcel, colour: Colour = Colour.RED) -> Ticket:
 
 @app.task(name="typed.later")
 def later(when: datetime, by: timedelta = timedelta(days=1)) -> datetime:
-    """Give a later time; the time has to come as one."""
+    """Return a later time; the time has to come as one."""
     return when + timedelta(days=1)
 
 
 @app.task(name="typed.name_of")
 def name_of(value: Any) -> str:
-    """Give the name of the class of what came."""
+    """Return the name of the class of what came."""
     return type(value).__name__
 
 
 @app.task(name="typed.seen")
 def seen(when: datetime, day: date, price: Decimal, key: UUID, data: bytes) -> list[str]:
-    """Give the classes of what came."""
+    """Return the classes of what came."""
     return [type(each).__name__ for each in (when, day, price, key, data)]
 
 

@@ -33,7 +33,7 @@ def example(name: str) -> ModuleType:
 
 
 def find(file: str) -> Path:
-    """Give the path of an example.
+    """Return the path of an example.
 
     Raises:
         ConfigurationError: it is not here.

@@ -53,7 +53,7 @@ class Confirms:
             receipt.settle(task_id, refusal)
 
     def _up_to(self, tag: int) -> list[int]:
-        """Give the open tags up to one, oldest first; writers may add others meanwhile."""
+        """Return the open tags up to one, oldest first; writers may add others meanwhile."""
         # list() of a dict is one step for the interpreter; a loop over it would see it grow.
         return [each for each in list(self.open) if each <= tag]
 
@@ -64,7 +64,7 @@ class Confirms:
             receipt.settle(task_id, error)
 
     def lose(self) -> None:
-        """Say of all that is open that nobody knows."""
+        """Mark all that is open: nobody knows."""
         for receipt, _ in self._take():
             receipt.lose()
 

@@ -23,7 +23,7 @@ BROKEN = (OSError, amqp.exceptions.ConnectionError, amqp.exceptions.AMQPError, A
 
 
 def encoded(envelope: Envelope, channel: int, frame_max: int) -> bytes:
-    """Give the frames of a message.
+    """Return the frames of a message.
 
     Raises:
         EncodeError: a header is nothing that AMQP's tables can hold.
@@ -37,7 +37,7 @@ def encoded(envelope: Envelope, channel: int, frame_max: int) -> bytes:
 
 
 def translated(error: BaseException, broker: str) -> RpcError:
-    """Give our error for one of py-amqp's, for what was not sent."""
+    """Return our error for one of py-amqp's, for what was not sent."""
     text = masked(str(error))
     code = getattr(error, "reply_code", None)
     if code == 403 or isinstance(error, amqp.exceptions.AccessRefused):

@@ -45,7 +45,7 @@ _FLAGS = (
 
 
 def frame(kind: int, channel: int, payload: bytes) -> bytes:
-    """Give one frame."""
+    """Return one frame."""
     return b"%b%b%b" % (FRAME.pack(kind, channel, len(payload)), payload, END)
 
 
@@ -53,7 +53,7 @@ def frame(kind: int, channel: int, payload: bytes) -> bytes:
 
 
 def publish(envelope: Envelope, channel: int, frame_max: int) -> bytes:
-    """Give the frames that publish a message to the queue of its address, mandatory.
+    """Return the frames that publish a message to the queue of its address, mandatory.
 
     Raises:
         FrameSyntaxError, struct.error, ValueError: a header is nothing that a table can hold.
@@ -96,7 +96,7 @@ def _content_header(envelope: Envelope) -> bytes:
 
 
 def table(headers: Headers) -> bytes:
-    """Give the entries of a header table."""
+    """Return the entries of a header table."""
     shared = headers.shared.forms.get("amqp")
     if shared is None:
         parts = [entry(name, value) for name, value in headers.shared.values.items()]
@@ -105,7 +105,7 @@ def table(headers: Headers) -> bytes:
 
 
 def short(text: str) -> bytes:
-    """Give a short string: a length octet and at most 255 bytes."""
+    """Return a short string: a length octet and at most 255 bytes."""
     data = text.encode()
     return b"%c%b" % (len(data), data)
 
@@ -117,7 +117,7 @@ _name = lru_cache(maxsize=256)(short)
 
 
 def entry(name: str, value: Any) -> bytes:
-    """Give one entry of a header table."""
+    """Return one entry of a header table."""
     if isinstance(value, str):
         data = value.encode()
         return b"%bS%b%b" % (_name(name), _LONG.pack(len(data)), data)
@@ -130,7 +130,7 @@ def entry(name: str, value: Any) -> bytes:
 
 
 def is_finite(value: Any) -> bool:
-    """Tell whether every number in a value is finite."""
+    """Return whether every number in a value is finite."""
     if isinstance(value, Mapping):
         return all(map(is_finite, value.values()))
     if isinstance(value, list | tuple):
@@ -139,7 +139,7 @@ def is_finite(value: Any) -> bool:
 
 
 def ack(channel: int, tag: int) -> bytes:
-    """Give the frame that acknowledges all deliveries up to one."""
+    """Return the frame that acknowledges all deliveries up to one."""
     return _ACK_FRAME.pack(METHOD, channel, 13, ACK, tag, 1, END[0])
 
 
@@ -147,7 +147,7 @@ def ack(channel: int, tag: int) -> bytes:
 
 
 def split(data: bytes) -> Iterator[tuple[int, int, bytes, int]]:
-    """Give each complete frame: type, channel, payload, and where the next one starts."""
+    """Yield each complete frame: type, channel, payload, and where the next one starts."""
     start, total = 0, len(data)
     while total - start >= FRAME.size:
         kind, channel, size = FRAME.unpack_from(data, start)
@@ -174,7 +174,7 @@ class Deliveries:
         self._chunks: list[bytes] = []
 
     def take(self, kind: int, payload: bytes) -> Frame | bool:
-        """Take a frame: False when it is of no delivery, True when more must come."""
+        """Accept a frame: False when it is of no delivery, True when more must come."""
         if kind == METHOD:
             if payload[:4] != DELIVER:
                 return False

@@ -98,7 +98,7 @@ class Inbound:
         return None
 
     def _take(self, kind: int, channel: int, payload: bytes) -> bool:
-        """Take what is a reply's frame, or a confirm; False leaves it to py-amqp."""
+        """Accept what is a reply's frame, or a confirm; False leaves it to py-amqp."""
         if channel == self.replies:
             found = self.deliveries.take(kind, payload)
             if isinstance(found, Frame):

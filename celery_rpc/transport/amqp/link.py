@@ -232,7 +232,7 @@ class AmqpLink(Link):
             self._connection.heartbeat_tick()
 
     def _take_ack(self) -> bytes:
-        """Give the frame that lets the broker forget the replies so far, if there are any.
+        """Return the frame that lets the broker forget the replies so far, if there are any.
 
         Until then it keeps them: a reply that was sent into a link that had died comes again over
         the next one. The next publish takes the frame along; the reader sends it when none comes.

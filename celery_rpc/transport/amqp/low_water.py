@@ -9,7 +9,7 @@ from typing import Any
 
 
 def can_be_raised(sock: Any) -> bool:
-    """Tell whether poll() heeds the mark here (tcp(7)), and bytes are those of the messages."""
+    """Return whether poll() heeds the mark here (tcp(7)), and bytes are those of the messages."""
     return sys.platform == "linux" and not isinstance(sock, ssl.SSLSocket)
 
 

@@ -62,7 +62,7 @@ class Outbound:
     # ----- the connection
 
     def writer_of(self, connection: Any, transport: Any) -> Callable[..., None]:
-        """Give what py-amqp writes with."""
+        """Return what py-amqp writes with."""
         write: Callable[..., None] = frame_writer(connection, transport)
 
         return partial(self.alone, self._whole, connection, write)

@@ -24,7 +24,7 @@ class Errands:
         self._jobs: list[Callable[[], None]] = []
 
     def __bool__(self) -> bool:
-        """Tell whether there is anything to do."""
+        """Return whether there is anything to do."""
         return bool(self._jobs)
 
     def run(self, lent: Callable[[], AbstractContextManager[Any]]) -> None:

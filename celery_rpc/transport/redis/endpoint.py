@@ -30,7 +30,7 @@ class Endpoint:
 
     @classmethod
     def of(cls, options: ClientOptions) -> "Endpoint":
-        """Give the endpoint of a client's broker."""
+        """Return the endpoint of a client's broker."""
         return cls.parse(options.broker.text, options.transport_options, options.use_ssl)
 
     @classmethod

@@ -111,7 +111,7 @@ class RedisLink(Link):
         return kept
 
     def _check(self, timeout: float) -> bool:
-        """Tell whether the reply lists are still there, or would be if anything was in them.
+        """Return whether the reply lists are still there, or would be if anything was in them.
 
         The command that reads replies is tried too: a refusal is said to callers, not to a log. A
         reply that it happens to move is found by the first round, in the second list.
@@ -196,7 +196,7 @@ class RedisLink(Link):
         return self._unacknowledged > 0 and (not self._brought or enough)
 
     def _keep_alive(self) -> list[Sequence[Any]]:
-        """Say that the reply queue is in use: what is not refreshed is left behind."""
+        """Show that the reply queue is in use: what is not refreshed is left behind."""
         self._refresh_at = monotonic() + self.ttl / 4000
         return [
             ("SET", self.alive, socket.gethostname(), "PX", self.ttl),
@@ -292,21 +292,21 @@ class RedisLink(Link):
     # ----- kombu's format
 
     def key(self, envelope: Envelope) -> str:
-        """Give the list that the message goes to: one a queue and priority step."""
+        """Return the list that the message goes to: one a queue and priority step."""
         priority = envelope.properties.get("priority") or 0
         return self._key(
             envelope.address.queue, self.steps[bisect(self.steps, min(priority, 9)) - 1]
         )
 
     def keys_of(self, queue: str) -> list[str]:
-        """Give the lists of a queue, one for each priority step."""
+        """Return the lists of a queue, one for each priority step."""
         return [self._key(queue, step) for step in self.steps]
 
     def _key(self, queue: str, step: int) -> str:
         return f"{self.prefix}{queue}{self.separator}{step}" if step else self.prefix + queue
 
     def pack(self, envelope: Envelope) -> bytes:
-        """Give the message as kombu's Redis transport stores it."""
+        """Return the message as kombu's Redis transport stores it."""
         return wrap(envelope.body, envelope.headers, envelope.properties, envelope.address.queue)
 
     def _pack_command(self, ticket: str, command: Command, deadline: Deadline) -> bytes:
@@ -340,7 +340,7 @@ class RedisLink(Link):
 
 
 def wrap(body: bytes, headers: Headers, properties: Mapping[str, Any], routing_key: str) -> bytes:
-    """Give a message as kombu's virtual transports store it."""
+    """Return a message as kombu's virtual transports store it."""
     all_properties = {
         "delivery_mode": 2,
         "priority": 0,
@@ -368,7 +368,7 @@ def unwrap(data: bytes) -> Frame:
 
 
 def fanout_prefix(options: Mapping[str, Any], database: int) -> str:
-    """Give what stands before the name of a fanout exchange in its channel."""
+    """Return what stands before the name of a fanout exchange in its channel."""
     prefix = options.get("fanout_prefix", True)
     if isinstance(prefix, str):
         return prefix.format(db=database)

@@ -27,7 +27,7 @@ class BadAnswer(ValueError):
 
 
 def pack(commands: Sequence[Sequence[Any]]) -> bytes:
-    """Give commands as arrays of bulk strings."""
+    """Return commands as arrays of bulk strings."""
     parts: list[bytes] = []
     for words in commands:
         parts.append(b"*%d\r\n" % len(words))
@@ -45,7 +45,7 @@ class Answers:
         self._at = 0
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes."""
+        """Read the next bytes."""
         if self._at == len(self._buffer):
             self._buffer, self._at = bytearray(data), 0
         else:
@@ -57,7 +57,7 @@ class Answers:
         return self._at == len(self._buffer)
 
     def next(self) -> Any:
-        """Give the next answer, or MORE; an error is given, not raised.
+        """Return the next answer, or MORE; an error is given, not raised.
 
         Raises:
             BadAnswer: this is no RESP.

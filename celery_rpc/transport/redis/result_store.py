@@ -49,7 +49,7 @@ class ResultStore:
         self._silent_at, self._pinged = 0.0, False
 
     def new_id(self) -> str:
-        """Give an id that the subscription covers."""
+        """Return an id that the subscription covers."""
         return self._prefix + str(uuid4())[PREFIX:]
 
     def expect(self, task_id: str) -> None:
@@ -61,7 +61,7 @@ class ResultStore:
                 return  # the reader finds the link down, and subscribes to all when it is up
 
     def _covers(self, task_id: str) -> bool:
-        """Tell whether the pattern does; it does not cover ids that callers gave."""
+        """Return whether the pattern does; it does not cover ids that callers gave."""
         return task_id.startswith(self._prefix)
 
     def connect(self, timeout: float) -> bool:

@@ -70,7 +70,7 @@ class Wire:
         return self._sock is not None
 
     def alive(self) -> bool:
-        """Tell whether the connection can be used: open, and nothing unread on it."""
+        """Return whether the connection can be used: open, and nothing unread on it."""
         if self._sock is None or self._unanswered or not self._answers.empty:
             return False
         return not self._poll.poll(0)
@@ -164,7 +164,7 @@ class Wire:
 
 
 def translated(error: Exception, endpoint: Endpoint) -> RpcError:
-    """Give our error for one of redis-py's, for what was not executed."""
+    """Return our error for one of redis-py's, for what was not executed."""
     text = masked(str(error))
     if isinstance(error, redis.AuthenticationError) or text.startswith(("WRONGPASS", "NOAUTH")):
         return PermissionRefused(f"{endpoint} refused the user name or password: {text}")

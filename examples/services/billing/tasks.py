@@ -85,7 +85,7 @@ def charge(account: str, amount: Decimal) -> Receipt:
 
 @app.task(name="billing.refund", pydantic=True, throws=(UnknownReceipt,))
 def refund(receipt_id: str, reason: str | None = None) -> Receipt:
-    """Give back a charge, by the id of its receipt.
+    """Refund a charge, by the id of its receipt.
 
     Raises:
         UnknownReceipt: billing gave out no such receipt.

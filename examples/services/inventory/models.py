@@ -14,7 +14,7 @@ class Item:
     tags: tuple[str, ...] = ()
 
     def __json__(self) -> dict[str, Any]:
-        """Tell Celery how a result of this class is sent."""
+        """Return, for Celery, how a result of this class is sent."""
         return asdict(self)
 
 

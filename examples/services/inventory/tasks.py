@@ -63,7 +63,7 @@ def reserve(sku: str, quantity: int = 1) -> Reservation:
 
 @app.task(name="inventory.release", throws=(UnknownReservation,))
 def release(reservation_id: str) -> int:
-    """Give a reservation back; returns what is left of the article then.
+    """Return a reservation back; returns what is left of the article then.
 
     Raises:
         UnknownReservation: inventory made no such reservation.

@@ -10,7 +10,7 @@ from celery_rpc.errors import RpcError
 
 
 def course_of(nodes: Nodes) -> tuple[Course, list[tuple[int, StepState]]]:
-    """Give the course of a graph, and where it tells what has moved."""
+    """Return the course of a graph, and where it tells what has moved."""
     moves: list[tuple[int, StepState]] = []
     return Course(
         nodes.nodes, nodes.nodes[-1:], lambda index, state: moves.append((index, state))
