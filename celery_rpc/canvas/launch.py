@@ -112,19 +112,20 @@ def check_start(step: Step) -> None:
 
 async def check_async(graph: Graph, client: LaunchClient) -> None:
     """Check without blocking the event loop, where workers have to be asked first."""
-    steps = [*graph.steps, *errback_steps(graph)]
-    if all(client.knows(queue) for queue in {step.address.queue for step in steps}):
+    graphs = [graph, *(inner for _, inner in errbacks_below(graph))]
+    queues = {step.address.queue for each in graphs for step in each.steps}
+    if all(client.knows(queue) for queue in queues):
         check(graph, client)
     else:
         await asyncio.to_thread(check, graph, client)
 
 
-def errback_steps(graph: Graph) -> Iterator[Step]:
-    """Yield the tasks of the errbacks of a graph, and of those that these have in turn."""
+def errbacks_below(graph: Graph) -> Iterator[tuple[Any, Graph]]:
+    """Yield the errbacks of a graph, and those that these have in turn, each with its own graph."""
     for errback in errbacks_in(graph):
         inner = Graph.from_canvas(errback, ("",))
-        yield from inner.steps
-        yield from errback_steps(inner)
+        yield errback, inner
+        yield from errbacks_below(inner)
 
 
 def check_errbacks(graph: Graph, client: LaunchClient) -> None:
@@ -134,15 +135,13 @@ def check_errbacks(graph: Graph, client: LaunchClient) -> None:
         CanvasError: names the first of them, and why.
     """
     known: dict[tuple[str, str], Address] = {}
-    for errback in errbacks_in(graph):
-        inner = Graph.from_canvas(errback, ("",))
+    for errback, inner in errbacks_below(graph):
         for step in inner.steps:
             kind = step.address.label, step.task
             if kind not in known:
                 known[kind] = client.check_errback(step)
             if not is_canvas(errback):
                 errback["options"] |= known[kind].options
-        check_errbacks(inner, client)
 
 
 def awaited_by(steps: Iterable[Node]) -> set[int]:
