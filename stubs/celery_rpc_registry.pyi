@@ -1,4 +1,4 @@
-# Written by celery-rpc genstubs; changes are lost. sha256:a58b95740c69139f7f59f739c8c715366517fbc18f098b891740aa115db88172
+# Written by celery-rpc genstubs; changes are lost. sha256:e04a7296d66351834d0cdab0649743d4ca442f8ffe86b851ad84faa9a59458a7
 # mypy: disable-error-code="overload-overlap"
 # pyright: reportOverlappingOverload=false
 """Services, as celery-rpc genstubs found them."""
@@ -294,26 +294,26 @@ class _BillingReceipt(TaskBase[tuple[str, Receipt | ReceiptInput, str], OrderRec
     def si(self, order: str, charge: Receipt | ReceiptInput, mail: str) -> ImmSig[OrderReceipt]: ...
 
 class _BillingRefund(TaskBase[tuple[str] | tuple[str, str | None], Receipt]):
-    """Give back a charge, by the id of its receipt.
+    """Refund a charge, by the id of its receipt.
 
     Raises:
         UnknownReceipt: billing gave out no such receipt.
     """
 
     def __call__(self, receipt_id: str, reason: str | None = None) -> Receipt:
-        """Give back a charge, by the id of its receipt.
+        """Refund a charge, by the id of its receipt.
 
         Raises:
             UnknownReceipt: billing gave out no such receipt.
         """
     async def aio(self, receipt_id: str, reason: str | None = None) -> Receipt:
-        """Give back a charge, by the id of its receipt.
+        """Refund a charge, by the id of its receipt.
 
         Raises:
             UnknownReceipt: billing gave out no such receipt.
         """
     def delay(self, receipt_id: str, reason: str | None = None) -> Reply[Receipt]:
-        """Give back a charge, by the id of its receipt.
+        """Refund a charge, by the id of its receipt.
 
         Raises:
             UnknownReceipt: billing gave out no such receipt.
@@ -404,26 +404,26 @@ class _InventoryItem(TaskBase[tuple[str], Item]):
     def si(self, sku: str) -> ImmSig[Item]: ...
 
 class _InventoryRelease(TaskBase[tuple[str], int]):
-    """Give a reservation back; returns what is left of the article then.
+    """Return a reservation back; returns what is left of the article then.
 
     Raises:
         UnknownReservation: inventory made no such reservation.
     """
 
     def __call__(self, reservation_id: str) -> int:
-        """Give a reservation back; returns what is left of the article then.
+        """Return a reservation back; returns what is left of the article then.
 
         Raises:
             UnknownReservation: inventory made no such reservation.
         """
     async def aio(self, reservation_id: str) -> int:
-        """Give a reservation back; returns what is left of the article then.
+        """Return a reservation back; returns what is left of the article then.
 
         Raises:
             UnknownReservation: inventory made no such reservation.
         """
     def delay(self, reservation_id: str) -> Reply[int]:
-        """Give a reservation back; returns what is left of the article then.
+        """Return a reservation back; returns what is left of the article then.
 
         Raises:
             UnknownReservation: inventory made no such reservation.
